@@ -1,0 +1,193 @@
+"""The shapes of answers, for the description and its tests. Instants are ISO 8601 with offset."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 tells it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = Field(description="One sentence a person can act on; the phone shows it.")
+    request_id: str
+
+
+class CountsAnswer(BaseModel):
+    """What became of the items: received is the sum of the other five."""
+
+    received: int
+    stored: int = Field(description="New here.")
+    revised: int = Field(description="Replaced an older value, which is kept as a revision.")
+    unchanged: int = Field(description="Already held.")
+    superseded: int = Field(description="Older or poorer than what is held; not taken.")
+    quarantined: int = Field(description="Not understood or impossible; kept.")
+
+
+class ItemErrorAnswer(BaseModel):
+    """One quarantined item."""
+
+    path: str
+    reason: str
+    detail: str
+
+
+class AdviceAnswer(BaseModel):
+    """Something about the phone's set-up that could be better."""
+
+    code: str
+    message: str
+    fix: str
+
+
+class ReceiptAnswer(BaseModel):
+    """The answer to an upload."""
+
+    request_id: str
+    upload_id: int
+    status: str = Field(description="processed, accepted (poll /uploads/{id}), unchanged; refused or failed when looked up.")
+    counts: CountsAnswer
+    kinds: dict[str, CountsAnswer]
+    errors: list[ItemErrorAnswer] = Field(description="The first 50.")
+    advice: list[AdviceAnswer]
+    processing_ms: int
+
+
+class UploadAnswer(ReceiptAnswer):
+    """An upload with its receipt."""
+
+    received_at: str
+    processed_at: str | None
+    size_bytes: int
+    content_type: str
+    key_id: int | None
+    automation: dict[str, str]
+    failure: str | None
+
+
+class UploadsAnswer(BaseModel):
+    """A page of uploads, newest first."""
+
+    items: list[UploadAnswer]
+    next: str | None = Field(description="Give it as cursor for the following page.")
+
+
+class MetricAnswer(BaseModel):
+    """One metric of which samples are held."""
+
+    key: str
+    name: str
+    category: str
+    unit: str
+    kind: str | None = Field(description="cumulative or discrete; null for a metric the catalogue lacks.")
+    aggregate: str | None
+    decimals: int
+    count: int
+    first: str
+    last: str
+    sources: list[str]
+    grains: list[str]
+    known: bool
+
+
+class MetricsAnswer(BaseModel):
+    """Every metric held."""
+
+    items: list[MetricAnswer]
+    next: str | None
+
+
+class SampleAnswer(BaseModel):
+    """One stored sample."""
+
+    start: str
+    end: str
+    value: float | None
+    min: float | None
+    max: float | None
+    unit: str
+    source: str
+    grain: str
+    utc_offset: int = Field(description="Seconds east of UTC where the person was.")
+    upload_id: int
+    extra: dict[str, object] | None
+
+
+class SamplesAnswer(BaseModel):
+    """A page of samples, oldest first."""
+
+    items: list[SampleAnswer]
+    next: str | None
+
+
+class PointAnswer(BaseModel):
+    """The resolved truth of one bucket."""
+
+    start: str
+    value: float | None
+    min: float | None
+    max: float | None
+    count: int
+
+
+class KeyAnswer(BaseModel):
+    """One API key; its secret is told once, when it is made."""
+
+    id: int
+    public_id: str
+    name: str
+    person: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class NewKeyAnswer(KeyAnswer):
+    """A key just made."""
+
+    key: str = Field(description="The whole key; it cannot be shown again.")
+
+
+class KeysAnswer(BaseModel):
+    """The person's keys."""
+
+    items: list[KeyAnswer]
+    next: str | None
+
+
+class DatabaseState(BaseModel):
+    """Whether Postgres answers."""
+
+    status: str
+
+
+class StatusAnswer(BaseModel):
+    """A summary."""
+
+    status: str = Field(description="operational, degraded or unavailable")
+    timestamp: str
+    service: str
+    version: str
+    environment: str
+    database: DatabaseState
+    parts: dict[str, str]
+    started_at: str
+    uploads_waiting: int | None
+    last_upload_at: str | None
+
+
+class AliveAnswer(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class ReadyAnswer(BaseModel):
+    """Whether the process can do its work, and the state of each part."""
+
+    status: str
+    parts: dict[str, str]

@@ -1,0 +1,22 @@
+"""The WSGI application."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from appliance.api.guards import stand_guard
+from appliance.api.problems import answer_errors
+from appliance.api.routes import register
+from appliance.api.table import ROUTES
+from appliance.services import Services
+
+
+def create_app(services: Services, *pages: Blueprint) -> Flask:
+    """Build the application: the API's routes, and the pages it is given."""
+    app = Flask("appliance.api", static_folder=None)
+    stand_guard(app, services.telemetry)
+    answer_errors(app)
+    register(app, services, ROUTES)
+    for blueprint in pages:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,148 @@
+"""The description of the API: OpenAPI 3.1 made from the route table, and a page that shows it.
+
+Our own few lines rather than a framework: the table already holds everything, and pydantic writes the schemas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from flask import render_template
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from appliance.api.answers import Problem
+from appliance.api.routes import Answer, Call, Query, Route
+from appliance.domain.key import Scope
+
+TITLE = "Hearthbeat"
+_REFERENCE = "#/components/schemas/{model}"
+_PATH_PART = re.compile(r"<(?:(\w+):)?(\w+)>")
+_UPLOAD_HEADERS = {
+    "automation-name": "The automation's name on the phone.",
+    "automation-id": "The automation's identity.",
+    "automation-aggregation": "Time grouping: Seconds, Minutes, Hours, Days, Weeks, Months, Years or Default.",
+    "automation-period": "Export window, as Today or Since Last Sync.",
+    "session-id": "One run of the automation.",
+    "Content-Encoding": "gzip, or none.",
+}
+
+
+def describe(routes: tuple[Route, ...]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of these routes."""
+    models = {model for route in routes for model in (route.answer, route.body) if model} | {Problem}
+    _, definitions = models_json_schema(
+        [(model, "serialization" if model.__name__.endswith("Answer") else "validation") for model in sorted(models, key=lambda m: m.__name__)],
+        ref_template=_REFERENCE,
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(_PATH_PART.sub(r"{\2}", route.path), {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": version("hearthbeat"),
+            "description": "Receives Apple Health data from the phone, keeps all of it, and can say why every number is what it is.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: hb_…"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "summary": route.summary,
+        "operationId": re.sub(r"\W+", "_", f"{route.method}_{route.path}".lower()).strip("_"),
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "responses": {str(route.status): _answer(route), "default": _problem()},
+    }
+    if route.scope is not None:
+        told["security"] = [{"bearer": []}, {"header": []}]
+        told["description"] = f"Needs an API key with the scope “{route.scope}”."
+    if route.body is not None:
+        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(route.body)}}}
+    if route.admits_itself:
+        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+        told["parameters"] += [
+            {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+            for name, text in _UPLOAD_HEADERS.items()
+        ]
+        told["responses"]["202"] = _answer(route) | {"description": "Kept, and being worked on; poll /api/v1/uploads/{id}."}
+    return told
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
+        for kind, name in _PATH_PART.findall(route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema(ref_template=_REFERENCE)
+    definitions = schema.get("$defs", {})
+    parameters = []
+    for name, told in schema.get("properties", {}).items():
+        reference = told.pop("$ref", "").rsplit("/", 1)[-1]
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "description": told.pop("description", ""),
+                "schema": definitions.get(reference, {}) | told,
+            }
+        )
+    return parameters
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    told: dict[str, Any] = {"description": route.summary}
+    if route.answer is not None:
+        schema = _reference(route.answer)
+        content = {"type": "array", "items": schema} if route.answer_is_list else schema
+        told["content"] = {route.media_type: {"schema": content}}
+    elif route.status != 204:  # noqa: PLR2004  No Content has none
+        told["content"] = {route.media_type: {}}
+    return told
+
+
+def _problem() -> dict[str, Any]:
+    return {
+        "description": "What went wrong, and the mend",
+        "content": {"application/problem+json": {"schema": _reference(Problem)}},
+    }
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(model=model.__name__)}
+
+
+def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
+    """Return the routes that describe the table they are part of."""
+
+    def show_description(_call: Call) -> Answer:
+        return Answer(describe(table()))
+
+    def show_page(_call: Call) -> Answer:
+        page = render_template("api_docs.html", api=describe(table()), scopes=list(Scope))
+        return Answer(page, headers={"Content-Security-Policy": PAGE_POLICY}, content_type="text/html; charset=utf-8")
+
+    return (
+        Route("GET", "/api/v1/openapi.json", show_description, "Describe the API", None, query=Query),
+        Route("GET", "/api/v1/docs", show_page, "Show the description as a page", None, query=Query, media_type="text/html"),
+    )
+
+
+PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

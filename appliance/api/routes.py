@@ -1,0 +1,133 @@
+"""What a route is, and how a request becomes a call of its view."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, Response, g, request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from appliance.api.guards import presented_key
+from appliance.domain.key import ApiKey, Scope
+from appliance.foundation.errors import BadQuery, UnsupportedFormat
+from appliance.services import Services
+
+MAX_JSON_BODY = 64 * 1024
+
+
+class Query(BaseModel):
+    """Base of query parameters and small JSON bodies: unknown names are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was let in, with everything a view may want. `key` is None on open routes."""
+
+    services: Services
+    key: ApiKey | None
+    query: Any
+    body: Any
+    path: Mapping[str, Any]
+
+    @property
+    def person_id(self) -> int:
+        """The person the key belongs to; every read and change stays within them."""
+        assert self.key is not None  # noqa: S101  only routes with a scope ask
+        return self.key.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a view returns: JSON-ready content or ready bytes, with its status and headers."""
+
+    content: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+View = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table, from which dispatch, the OpenAPI description and the access tests are made.
+
+    `admits_itself` is for the upload, whose way through gate, limits and storage is one service function.
+    """
+
+    method: str
+    path: str
+    view: View
+    summary: str
+    scope: Scope | None
+    answer: type[BaseModel] | None = None
+    query: type[Query] | None = None
+    body: type[Query] | None = None
+    admits_itself: bool = False
+    status: int = 200
+    media_type: str = "application/json"
+    answer_is_list: bool = False
+
+
+def register(app: Flask, services: Services, routes: tuple[Route, ...]) -> None:
+    """Put the whole table into the application."""
+    for route in routes:
+        app.add_url_rule(
+            route.path,
+            endpoint=f"{route.method} {route.path}",
+            methods=[route.method],
+            view_func=_endpoint(route, services),
+        )
+
+
+def _endpoint(route: Route, services: Services) -> Callable[..., Response]:
+    def endpoint(**path: Any) -> Response:
+        key = None
+        if route.scope is not None and not route.admits_itself:
+            admission = services.keys.admit(presented_key(), route.scope, request.remote_addr or "")
+            g.allowances = admission.allowances
+            key = admission.key
+        answer = route.view(
+            Call(
+                services,
+                key,
+                _parsed(route.query, request.args.to_dict()) if route.query else None,
+                _parsed(route.body, _json_body()) if route.body else None,
+                path,
+            )
+        )
+        content = answer.content
+        if not isinstance(content, bytes | str):
+            content = json.dumps(content, separators=(",", ":"))
+        return Response(content, answer.status, dict(answer.headers), content_type=answer.content_type)
+
+    return endpoint
+
+
+def _json_body() -> Any:
+    if not request.is_json:
+        raise UnsupportedFormat("Send the body as application/json.")
+    if (request.content_length or 0) > MAX_JSON_BODY:
+        raise BadQuery("The body is too long.")
+    content = request.get_json(silent=True)
+    if not isinstance(content, dict):
+        raise BadQuery("The body is not a JSON object.")
+    return content
+
+
+def _parsed(model: type[Query], given: Any) -> Query:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "the parameters"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(model.model_fields)) or "none"
+            raise BadQuery(f"There is no parameter “{name[:60]}” here; there are: {known}.") from error
+        raise BadQuery(f"The parameter “{name[:60]}” is not valid: {first['msg']}.") from error

@@ -1,0 +1,14 @@
+"""The whole route table on one screen."""
+
+from __future__ import annotations
+
+from appliance.api import description, health, keys, metrics, uploads
+from appliance.api.routes import Route
+
+ROUTES: tuple[Route, ...] = (
+    *uploads.ROUTES,
+    *metrics.ROUTES,
+    *keys.ROUTES,
+    *health.ROUTES,
+    *description.routes(lambda: ROUTES),
+)

@@ -1,0 +1,74 @@
+"""Days and instants in queries, and the cursors of paged lists."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from appliance.foundation.errors import BadQuery
+
+EXAMPLE = "use a day as 2026-08-07 or an instant as 2026-08-07T10:00:00+02:00"
+_LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")  # an unescaped “+” of a query string arrives as a space
+
+
+def day_or_instant(text: str | None, name: str) -> date | datetime | None:
+    """Return a query's `start` or `end`. Raises `BadQuery`."""
+    if text is None or not text.strip():
+        return None
+    try:
+        if len(text) == len("2026-08-07"):
+            return date.fromisoformat(text)
+        at = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()[:40]))
+    except ValueError as error:
+        raise BadQuery(f"“{name}” is not a time; {EXAMPLE}.") from error
+    if at.tzinfo is None:
+        raise BadQuery(f"“{name}” has no offset from UTC; {EXAMPLE}.")
+    if not 1900 <= at.year <= 2200:  # noqa: PLR2004  beyond, arithmetic on instants overflows
+        raise BadQuery(f"“{name}” is out of range; {EXAMPLE}.")
+    return at
+
+
+def as_start(at: date | datetime | None, zone: ZoneInfo) -> datetime | None:
+    """Return where a window begins: a day begins at its local midnight."""
+    if at is None or isinstance(at, datetime):
+        return at
+    return datetime.combine(at, time(), zone)
+
+
+def as_end(at: date | datetime | None, zone: ZoneInfo) -> datetime | None:
+    """Return where a window ends (excluded): a day named as end is included."""
+    if at is None or isinstance(at, datetime):
+        return at
+    if at >= date(2200, 1, 1):
+        raise BadQuery(f"“end” is out of range; {EXAMPLE}.")
+    return datetime.combine(at + timedelta(days=1), time(), zone)
+
+
+def first_day(at: date | datetime | None) -> date | None:
+    """Return the first local day of a window."""
+    return at.date() if isinstance(at, datetime) else at
+
+
+def last_day(at: date | datetime | None) -> date | None:
+    """Return the last local day of a window whose end is an instant (excluded) or a day (included)."""
+    return (at - timedelta(microseconds=1)).date() if isinstance(at, datetime) else at
+
+
+def write_cursor(place: Any) -> str:
+    """Return a place in a list as an opaque word."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def read_cursor(word: str | None) -> Any:
+    """Return the place a cursor names, or None without one. Raises `BadQuery`."""
+    if word is None:
+        return None
+    try:
+        return json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise BadQuery("The cursor is not one of ours; start again without it.") from error

@@ -1,0 +1,129 @@
+"""Uploads: taking them in, and looking them up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g, request
+from pydantic import Field
+
+from appliance.api.answers import ReceiptAnswer, UploadAnswer, UploadsAnswer
+from appliance.api.guards import presented_key
+from appliance.api.routes import Answer, Call, Query, Route
+from appliance.api.times import read_cursor, write_cursor
+from appliance.domain.key import Scope
+from appliance.domain.text import storable_text
+from appliance.domain.upload import Automation
+from appliance.foundation.errors import BadQuery
+from appliance.services.uploads import Arrival
+from appliance.storage.uploads import Settled
+
+HEADER_LENGTH = 200
+
+
+class PageQuery(Query):
+    """Where in a list to go on, and how many items to give."""
+
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = Field(None, max_length=200)
+
+
+def take_in(call: Call) -> Answer:
+    """Keep and understand one body; the answer is its receipt."""
+    receipt, admission = call.services.uploads.accept(
+        Arrival(
+            presented_key=presented_key(),
+            address=request.remote_addr or "",
+            request_id=g.request_id,
+            content_type=request.headers.get("Content-Type", ""),
+            content_encoding=request.headers.get("Content-Encoding", ""),
+            automation=Automation(
+                name=_header("automation-name"),
+                automation_id=_header("automation-id"),
+                aggregation=_header("automation-aggregation"),
+                period=_header("automation-period"),
+                session_id=_header("session-id"),
+            ),
+            size_bytes=request.content_length or 0,
+            read_body=lambda: request.get_data(cache=False, parse_form_data=False),
+        )
+    )
+    g.allowances = admission.allowances
+    if receipt.status == "accepted":
+        return Answer(receipt.as_dict(), 202, {"Location": f"/api/v1/uploads/{receipt.upload_id}"})
+    return Answer(receipt.as_dict())
+
+
+def show_uploads(call: Call) -> Answer:
+    """List uploads, newest first."""
+    before = read_cursor(call.query.cursor)
+    if before is not None and not isinstance(before, int):
+        raise BadQuery("The cursor is not one of ours; start again without it.")
+    found = call.services.uploads.listed(call.person_id, before=before, limit=call.query.limit + 1)
+    shown = found[: call.query.limit]
+    following = write_cursor(shown[-1].upload.upload_id) if len(found) > len(shown) else None
+    return Answer({"items": [_as_dict(settled) for settled in shown], "next": following})
+
+
+def show_upload(call: Call) -> Answer:
+    """Show one upload with its receipt."""
+    return Answer(_as_dict(call.services.uploads.find(call.person_id, call.path["upload_id"])))
+
+
+def show_body(call: Call) -> Answer:
+    """Give the exact bytes back, as a download."""
+    upload, body = call.services.uploads.body(call.person_id, call.path["upload_id"])
+    # The content type came from outside: nothing a browser might run is handed on as such.
+    headers = {"Content-Disposition": f'attachment; filename="upload-{upload.upload_id}"'}
+    return Answer(body, 200, headers, "application/octet-stream")
+
+
+def _header(name: str) -> str:
+    # WSGI hands headers over as Latin-1; the phone sends UTF-8.
+    raw = request.headers.get(name, "")
+    try:
+        raw = raw.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        pass
+    return storable_text(raw, HEADER_LENGTH)
+
+
+def _as_dict(settled: Settled) -> dict[str, Any]:
+    upload = settled.upload
+    return settled.receipt.as_dict() | {
+        "received_at": upload.received_at.isoformat(),
+        "processed_at": settled.processed_at.isoformat() if settled.processed_at else None,
+        "size_bytes": upload.size_bytes,
+        "content_type": upload.content_type,
+        "key_id": upload.key_id,
+        "automation": {
+            "name": upload.automation.name,
+            "id": upload.automation.automation_id,
+            "aggregation": upload.automation.aggregation,
+            "period": upload.automation.period,
+            "session_id": upload.automation.session_id,
+        },
+        "failure": settled.failure,
+    }
+
+
+def _ingest(path: str) -> Route:
+    return Route("POST", path, take_in, "Take in an upload", Scope.INGEST, ReceiptAnswer, admits_itself=True)
+
+
+ROUTES = (
+    _ingest("/api/v1/ingest"),
+    _ingest("/v1/ingest"),
+    _ingest("/api/data"),
+    Route("GET", "/api/v1/uploads", show_uploads, "List uploads", Scope.READ, UploadsAnswer, PageQuery),
+    Route("GET", "/api/v1/uploads/<int:upload_id>", show_upload, "Show an upload", Scope.READ, UploadAnswer, Query),
+    Route(
+        "GET",
+        "/api/v1/uploads/<int:upload_id>/body",
+        show_body,
+        "Give the exact bytes of an upload back",
+        Scope.READ,
+        query=Query,
+        media_type="application/octet-stream",
+    ),
+)

@@ -1,0 +1,164 @@
+"""The one place that builds things: settings → engines → database → cache → services → app.
+
+Everything is taken down in reverse order. Nothing is built at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import structlog
+import tzlocal
+from flask import Flask
+from prometheus_client import CollectorRegistry
+
+from appliance.api.app import create_app
+from appliance.cache.answers import AnswerCache
+from appliance.cache.connection import Cache
+from appliance.cache.keys import KeyCache
+from appliance.cache.limiter import Limiter
+from appliance.catalog.load import load_catalogue
+from appliance.engines.engine import Engine
+from appliance.engines.keeper import Keeper
+from appliance.engines.lock import FolderLock
+from appliance.engines.postgres import EmbeddedPostgres
+from appliance.engines.valkey import EmbeddedValkey
+from appliance.foundation.clock import Clock, SystemClock
+from appliance.foundation.errors import AlreadyRunning
+from appliance.foundation.paths import DataFolder
+from appliance.foundation.settings import Settings
+from appliance.foundation.telemetry import Telemetry
+from appliance.jobs.worker import UploadWorker
+from appliance.services import Services
+from appliance.services.health import Health
+from appliance.services.keys import Keys
+from appliance.services.lookup import Lookup
+from appliance.services.people import People
+from appliance.services.uploads import Uploads
+from appliance.storage.database import Database
+from appliance.storage.migrate import migrate
+from web.pages import create_blueprint
+
+# A short command may have the folder open just now; the server waits that long for it before it refuses.
+FOLDER_WAIT_S = 5.0
+
+log = structlog.get_logger("hearthbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where Postgres and Valkey are, embedded or not, and how our own are."""
+
+    database_url: str
+    cache_url: str | None
+    keeper: Keeper | None
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of each embedded engine in the words of `services.health`."""
+        if self.keeper is None:
+            return {}
+        words = {}
+        for name, state in self.keeper.state().items():
+            # Uploads can be kept without Valkey and not without Postgres.
+            trouble = "away" if name == "postgres" else "degraded"
+            words[f"embedded {name}"] = "ok" if state.status == "running" else f"{trouble}: {state.reason or state.status}"
+        return words
+
+
+@contextmanager
+def running_engines(settings: Settings, role: str, *, or_attach: bool = False) -> Iterator[Engines]:
+    """Have the engines running for a while.
+
+    `or_attach`: when another Hearthbeat has the data folder open, use its engines instead of refusing. Raises
+    `AlreadyRunning`, `EngineFailed` or another `HostError`.
+    """
+    folder = DataFolder(settings.data_dir)
+    folder.create()
+    with ExitStack() as stack:
+        lock = FolderLock(folder.root)
+        postgres = EmbeddedPostgres(folder.engines, account=settings.engine_user, bin_folder=settings.postgres_bin)
+        valkey = EmbeddedValkey(folder.engines, account=settings.engine_user, server=settings.valkey_server)
+        database_url = settings.database_url.get_secret_value() or postgres.url
+        cache_url: str | None = settings.redis_url.get_secret_value()
+        if not cache_url:
+            cache_url = valkey.url if EmbeddedValkey.available(settings.valkey_server) else None
+        try:
+            lock.acquire(role, wait_s=0 if or_attach else FOLDER_WAIT_S)
+        except AlreadyRunning:
+            if not or_attach:
+                raise
+            yield Engines(database_url, cache_url, None)
+            return
+        stack.callback(lock.release)
+        own: list[Engine] = []
+        if not settings.database_url.get_secret_value():
+            own.append(postgres)
+        if cache_url == valkey.url and not or_attach:
+            own.append(valkey)
+        keeper = Keeper(own) if own else None
+        if keeper is not None:
+            stack.callback(keeper.stop)
+            keeper.start()
+        yield Engines(database_url, cache_url, keeper)
+
+
+@contextmanager
+def open_services(
+    settings: Settings, engines: Engines, *, clock: Clock | None = None, registry: CollectorRegistry | None = None
+) -> Iterator[Services]:
+    """Build the services on running engines, bringing the schema to this version first."""
+    with ExitStack() as stack:
+        clock = clock or SystemClock()
+        telemetry = Telemetry(registry or CollectorRegistry())
+        database = Database(engines.database_url, pool_size=settings.threads + 2)
+        stack.callback(database.close)
+        if (before := migrate(database)) is not None:
+            log.info("schema_migrated", before=before or "nothing")
+        cache = Cache(engines.cache_url)
+        stack.callback(cache.close)
+        limiter = Limiter(
+            cache,
+            requests_per_hour=settings.limit_requests_per_hour,
+            upload_bytes_per_hour=settings.limit_upload_mb_per_hour * 1024 * 1024,
+            failed_attempts=settings.limit_failed_attempts,
+        )
+        catalogue = load_catalogue()
+        time_zone = settings.time_zone or tzlocal.get_localzone_name() or "UTC"
+
+        def note_look(hit: bool) -> None:  # noqa: FBT001  the cache's own word
+            telemetry.cached_answers.labels(outcome="hit" if hit else "miss").inc()
+
+        keys = Keys(database, KeyCache(cache), limiter, clock, telemetry, time_zone)
+        yield Services(
+            settings=settings,
+            clock=clock,
+            telemetry=telemetry,
+            people=People(database, time_zone),
+            keys=keys,
+            uploads=Uploads(database, keys, catalogue, settings, clock, telemetry),
+            lookup=Lookup(database, AnswerCache(cache, on_look=note_look), catalogue),
+            health=Health(database, cache, clock, telemetry, engines.states),
+        )
+
+
+@contextmanager
+def running_appliance(settings: Settings, role: str = "serve") -> Iterator[tuple[Flask, Services]]:
+    """Have the whole appliance built and its worker at work; serving HTTP is the caller's part."""
+    with running_engines(settings, role) as engines, open_services(settings, engines) as services:
+        worker = UploadWorker(services.uploads)
+        worker.start()
+        try:
+            yield create_app(services, create_blueprint(services)), services
+        finally:
+            worker.stop()
+
+
+@contextmanager
+def services_at_hand(settings: Settings, role: str) -> Iterator[Services]:
+    """Have the services for a short command, whether the server runs or not."""
+    with running_engines(settings, role, or_attach=True) as engines, open_services(settings, engines) as services:
+        yield services
+
+

@@ -1,0 +1,42 @@
+"""Metrics on their way into an envelope, and the devices that claim to have measured them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from appliance.demo.window import Window
+
+# As iOS names devices: a curly apostrophe, and a no-break space inside "Apple Watch".
+WATCH = "Maya’s Apple\N{NO-BREAK SPACE}Watch"
+PHONE = "Maya’s iPhone"
+BOTH = f"{WATCH}|{PHONE}"
+
+
+@dataclass(slots=True)
+class MetricBook:
+    """Collects the points of one post; what lies after the window is not known yet and is left out."""
+
+    window: Window
+    _units: dict[str, str] = field(default_factory=dict)
+    _points: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
+
+    def add(self, name: str, units: str, instant: int, source: str, **values: Any) -> None:
+        """Add one point that begins at the instant (Unix seconds)."""
+        if instant > self.window.until:
+            return
+        self._units[name] = units
+        point = {"date": self.window.stamp(instant), **values, "source": source}
+        self._points.setdefault(name, []).append((instant, point))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return `data.metrics` as the phone sends it, every metric's points in order of time."""
+        return [
+            {
+                "name": name,
+                "units": self._units[name],
+                "data": [point for _, point in sorted(points, key=lambda timed: timed[0])],
+            }
+            for name, points in self._points.items()
+        ]

@@ -1,0 +1,401 @@
+"""One number per hour and local day, out of overlapping devices, grains and re-sent windows.
+
+Rows of joined sources, of single sources and of several grains describe the same life: they are chosen among,
+never added up. Within one local day:
+
+* A cumulative metric is laid along the time line, best row first; each further row adds only the share of its
+  time that nothing better covers. Best is: the statistics of days, then of hours (the phone has taken overlaps
+  out of them), then raw samples, then minutes and seconds (their sums overshoot by 20 to 30 %); then the set
+  of more sources over its parts (it is their union, without the overlap); then the source's priority.
+* A discrete metric takes, for each hour, the finest grain and of that the best source.
+
+A bucket's cover ends where its upload was received: a day told at 10:00 says nothing of the afternoon.
+
+`resolve` is pure and the only function that computes rollups, so that what is stored, what is verified and what
+is explained cannot differ.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from appliance.domain.sample import DAY_US, GRAIN_SECONDS, SECOND_US, Grain, source_parts
+
+HOUR_US = 3_600 * SECOND_US
+
+Number = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Stored samples of one series as equally long columns, ordered by start.
+
+    Units: `start` and `told` (when the upload was received) in µs since 1970 UTC, `offset` and `duration` in
+    seconds. `minimum` and `maximum` are empty when no row has one.
+    """
+
+    start: Sequence[int]
+    offset: Sequence[int]
+    duration: Sequence[int]
+    value: Sequence[Number]
+    minimum: Sequence[Number]
+    maximum: Sequence[Number]
+    told: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def part(self, begin: int, end: int) -> Rows:
+        """Return the rows of these positions."""
+        return Rows(
+            self.start[begin:end],
+            self.offset[begin:end],
+            self.duration[begin:end],
+            self.value[begin:end],
+            self.minimum[begin:end],
+            self.maximum[begin:end],
+            self.told[begin:end],
+        )
+
+    def pick(self, positions: Sequence[int]) -> Rows:
+        """Return the rows of these positions, in this order."""
+        return Rows(
+            [self.start[n] for n in positions],
+            [self.offset[n] for n in positions],
+            [self.duration[n] for n in positions],
+            [self.value[n] for n in positions],
+            [self.minimum[n] for n in positions] if self.minimum else (),
+            [self.maximum[n] for n in positions] if self.maximum else (),
+            [self.told[n] for n in positions],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """All rows of one series that fall into the days asked for."""
+
+    series_id: int
+    source: str
+    grain: Grain
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The truth of a day's hours as equally long columns; `start` in µs since 1970 UTC, only hours with data."""
+
+    start: Sequence[int] = ()
+    value: Sequence[Number] = ()
+    minimum: Sequence[Number] = ()
+    maximum: Sequence[Number] = ()
+    count: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The truth of one local day. `day` counts from 1970-01-01; `offset` is that of its first row, seconds."""
+
+    day: int
+    offset: int
+    value: Number
+    minimum: Number
+    maximum: Number
+    count: int
+    hours: Hours
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a day is made of rows: the catalogue's aggregate, None for a metric it does not know.
+
+    `source_rank` gives a source set's place in the person's order of priority, 0 first.
+    """
+
+    aggregate: str | None
+    source_rank: Callable[[str], int] = field(default=lambda _source: 0)
+
+    @property
+    def cumulative(self) -> bool:
+        """Whether rows add up."""
+        return self.aggregate == "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What of a strand counts: its rows, and each one's share (empty: all of every row)."""
+
+    strand: Strand
+    rows: Rows
+    shares: Sequence[float] = ()
+
+
+_CUMULATIVE_ORDER = (Grain.DAY, Grain.HOUR, Grain.RAW, Grain.MINUTE, Grain.SECOND)
+_FINEST_FIRST = (Grain.RAW, Grain.SECOND, Grain.MINUTE, Grain.HOUR, Grain.DAY)
+
+
+def resolve(rule: Rule, strands: Iterable[Strand]) -> list[Day]:
+    """Return the truth of every local day the rows fall into, ordered by day.
+
+    Weeks, months and years belong to no day and are left out.
+    """
+    by_day: dict[int, list[Strand]] = defaultdict(list)
+    for strand in strands:
+        if GRAIN_SECONDS[strand.grain] <= GRAIN_SECONDS[Grain.DAY]:
+            for day, rows in _split_by_day(strand.rows):
+                by_day[day].append(Strand(strand.series_id, strand.source, strand.grain, rows))
+    return [_resolve_day(rule, day, by_day[day]) for day in sorted(by_day)]
+
+
+def choose(rule: Rule, strands: Sequence[Strand]) -> list[Told]:
+    """Return what counts of each strand of one local day, the most trusted strand first."""
+    if len(strands) == 1 and not (rule.cumulative and _overlaps_itself(strands[0])):
+        return [Told(strands[0], strands[0].rows)]
+    ordered = sorted(strands, key=lambda strand: _preference(rule, strand))
+    if rule.cumulative:
+        cover = Cover()
+        return [_lay(cover, strand) for strand in ordered]
+    return list(_best_of_each_hour(ordered))
+
+
+def _preference(rule: Rule, strand: Strand) -> tuple[int, int, int, str]:
+    order = _CUMULATIVE_ORDER if rule.cumulative else _FINEST_FIRST
+    return (
+        order.index(strand.grain),
+        -len(source_parts(strand.source)),
+        rule.source_rank(strand.source),
+        strand.source,
+    )
+
+
+def _split_by_day(rows: Rows) -> Iterator[tuple[int, Rows]]:
+    days = [(start + offset * SECOND_US) // DAY_US for start, offset in zip(rows.start, rows.offset, strict=True)]
+    if days == sorted(days):
+        begin = 0
+        while begin < len(days):
+            end = bisect_right(days, days[begin], begin)
+            yield days[begin], rows.part(begin, end)
+            begin = end
+        return
+    positions: dict[int, list[int]] = defaultdict(list)  # a traveller's days may interleave
+    for position, day in enumerate(days):
+        positions[day].append(position)
+    for day, here in positions.items():
+        yield day, rows.pick(here)
+
+
+def _resolve_day(rule: Rule, day: int, strands: Sequence[Strand]) -> Day:
+    told = choose(rule, strands)
+    hourly = told
+    if any(strand.grain is Grain.DAY for strand in strands):
+        finer = [strand for strand in strands if strand.grain is not Grain.DAY]
+        hourly = choose(rule, finer) if finer else []
+    first = min((strand.rows.start[0], strand.rows.offset[0]) for strand in strands)
+    return Day(
+        day,
+        first[1],
+        *_aggregate(rule, told),
+        count=sum(len(part.rows) for part in told),
+        hours=_hours(rule, hourly),
+    )
+
+
+def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
+    told = [part for part in told if len(part.rows)]
+    if len(told) == 1 and not told[0].shares:
+        return _hours_of_one(rule, told[0])
+    by_hour: dict[int, list[Told]] = defaultdict(list)
+    for part in told:
+        hours = _hours_of_rows(part.rows)
+        for hour in dict.fromkeys(hours):
+            here = [n for n, at in enumerate(hours) if at == hour]
+            by_hour[hour].append(
+                Told(part.strand, part.rows.pick(here), [part.shares[n] for n in here] if part.shares else ())
+            )
+    starts = sorted(by_hour)
+    columns = [_aggregate(rule, by_hour[start]) for start in starts]
+    return Hours(
+        starts,
+        [column[0] for column in columns],
+        [column[1] for column in columns],
+        [column[2] for column in columns],
+        [sum(len(part.rows) for part in by_hour[start]) for start in starts],
+    )
+
+
+def _hours_of_one(rule: Rule, told: Told) -> Hours:
+    rows = told.rows
+    hours = _hours_of_rows(rows)
+    starts = list(dict.fromkeys(hours))
+    if len(starts) == len(hours):  # one row an hour is its own truth
+        value = rows.value if rule.aggregate else [None] * len(hours)
+        if rule.aggregate == "max":
+            value = _or_value(rows.maximum, rows.value)
+        return Hours(
+            starts,
+            value,
+            _or_value(rows.minimum, rows.value),
+            _or_value(rows.maximum, rows.value),
+            [1] * len(hours),
+        )
+    edges = [bisect_left(hours, start) for start in starts] + [len(hours)]
+    spans = list(zip(edges, edges[1:], strict=False))
+    columns = [_aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e]) for b, e in spans]
+    return Hours(
+        starts,
+        [column[0] for column in columns],
+        [column[1] for column in columns],
+        [column[2] for column in columns],
+        [end - begin for begin, end in spans],
+    )
+
+
+def _hours_of_rows(rows: Rows) -> list[int]:
+    # Hours are the person's: in a zone of +05:30 they begin at half past in UTC.
+    return [
+        (start + offset * SECOND_US) // HOUR_US * HOUR_US - offset * SECOND_US
+        for start, offset in zip(rows.start, rows.offset, strict=True)
+    ]
+
+
+def _aggregate(rule: Rule, told: Sequence[Told]) -> tuple[Number, Number, Number]:
+    if len(told) == 1:
+        rows, shares = told[0].rows, told[0].shares
+        return _aggregate_columns(rule, rows.value, rows.minimum, rows.maximum, shares)
+    value: list[Number] = []
+    minimum: list[Number] = []
+    maximum: list[Number] = []
+    shares_of_all: list[float] = []
+    starts: list[int] = []
+    for part in told:
+        starts += part.rows.start
+        value += part.rows.value
+        minimum += _or_value(part.rows.minimum, part.rows.value)
+        maximum += _or_value(part.rows.maximum, part.rows.value)
+        shares_of_all += part.shares or [1.0] * len(part.rows)
+    if rule.aggregate == "last":
+        order = sorted(range(len(starts)), key=starts.__getitem__)
+        value = [value[n] for n in order]
+    return _aggregate_columns(rule, value, minimum, maximum, shares_of_all)
+
+
+def _aggregate_columns(
+    rule: Rule,
+    value: Sequence[Number],
+    minimum: Sequence[Number],
+    maximum: Sequence[Number],
+    shares: Sequence[float] = (),
+) -> tuple[Number, Number, Number]:
+    """Return value, minimum and maximum; what was never told stays None. Rows are in order of start."""
+    known: Sequence[float] = [number for number in value if number is not None]
+    lows = [number for number in _or_value(minimum, value) if number is not None]
+    highs = [number for number in _or_value(maximum, value) if number is not None]
+    result: Number = None
+    if known:
+        match rule.aggregate:
+            case "sum" if shares:
+                result = math.fsum(v * s for v, s in zip(value, shares, strict=True) if v is not None)
+            case "sum":
+                result = math.fsum(known)
+            case "avg":
+                result = math.fsum(known) / len(known)
+            case "last":
+                result = known[-1]
+    if rule.aggregate == "max":
+        result = max(highs, default=None)
+    return result, min(lows, default=None), max(highs, default=None)
+
+
+def _or_value(bound: Sequence[Number], value: Sequence[Number]) -> Sequence[Number]:
+    """Return the bound of each row, or its value where it has none."""
+    if not bound:
+        return value
+    return [v if b is None else b for b, v in zip(bound, value, strict=True)]
+
+
+def _best_of_each_hour(ordered: Sequence[Strand]) -> Iterator[Told]:
+    taken: set[int] = set()
+    for strand in ordered:
+        if strand.grain is Grain.DAY and taken:
+            yield Told(strand, strand.rows.part(0, 0))  # a whole day beside its hours says nothing new
+            continue
+        hours = _hours_of_rows(strand.rows)
+        yield Told(strand, strand.rows.pick([n for n, hour in enumerate(hours) if hour not in taken]))
+        taken.update(hours)
+
+
+class Cover:
+    """The time that is already told, as disjoint spans in order. Units: µs since 1970."""
+
+    def __init__(self) -> None:
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+
+    def free(self, begin: int, end: int) -> int:
+        """Return how much of the span is not covered; for an instant (begin = end), 1 or 0."""
+        if begin == end:
+            at = bisect_right(self._begins, begin) - 1
+            return int(at < 0 or begin >= self._ends[at])
+        covered = 0
+        for n in range(bisect_right(self._ends, begin), bisect_left(self._begins, end)):
+            covered += min(end, self._ends[n]) - max(begin, self._begins[n])
+        return end - begin - covered
+
+    def lay(self, begin: int, end: int) -> None:
+        """Cover the span."""
+        if begin == end:
+            return
+        first, last = bisect_left(self._ends, begin), bisect_right(self._begins, end)
+        if first < last:
+            begin, end = min(begin, self._begins[first]), max(end, self._ends[last - 1])
+        self._begins[first:last] = [begin]
+        self._ends[first:last] = [end]
+
+
+def _lay(cover: Cover, strand: Strand) -> Told:
+    """Take of the strand what is not covered yet, and cover its time.
+
+    Buckets also exclude each other: a window that starts in the middle of an hour sends hours that overlap the
+    aligned ones. Those on the hour come first. Raw samples of one source do not: they are its own counting.
+    """
+    rows = strand.rows
+    spans = [_span(rows, n, strand.grain) for n in range(len(rows))]
+    shares: dict[int, float] = {}
+    if strand.grain is Grain.RAW:
+        for n, (begin, end) in enumerate(spans):
+            shares[n] = cover.free(begin, end) / max(1, end - begin)
+        for begin, end in spans:
+            cover.lay(begin, end)
+    else:
+        for n in sorted(range(len(rows)), key=lambda n: (_is_unaligned(rows, n, strand.grain), rows.start[n])):
+            begin, end = spans[n]
+            shares[n] = cover.free(begin, end) / max(1, end - begin)
+            cover.lay(begin, end)
+    kept = [n for n in range(len(rows)) if shares[n] > 0]
+    return Told(strand, rows.pick(kept), [shares[n] for n in kept])
+
+
+def _span(rows: Rows, n: int, grain: Grain) -> tuple[int, int]:
+    begin = rows.start[n]
+    # A day of 25 hours is one day: its statistic covers all of it, whatever its nominal width.
+    width = rows.duration[n] * SECOND_US + (HOUR_US if grain is Grain.DAY else 0)
+    return begin, max(begin, min(begin + width, rows.told[n]))
+
+
+def _is_unaligned(rows: Rows, n: int, grain: Grain) -> bool:
+    return (rows.start[n] + rows.offset[n] * SECOND_US) % (GRAIN_SECONDS[grain] * SECOND_US) != 0
+
+
+def _overlaps_itself(strand: Strand) -> bool:
+    if strand.grain is Grain.RAW:
+        return False
+    rows = strand.rows
+    if strand.grain is Grain.DAY:
+        return len(rows) > 1
+    return any(
+        following < start + duration * SECOND_US
+        for start, duration, following in zip(rows.start, rows.duration, rows.start[1:], strict=False)
+    )

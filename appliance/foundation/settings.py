@@ -1,0 +1,157 @@
+"""Every setting, once: its type, default and meaning. Built at start, frozen, passed on.
+
+Sources, weakest first: the default, `settings.toml` in the data folder, `HEARTHBEAT_<NAME>` in the
+environment, the command line. `HEARTHBEAT_<NAME>_FILE` names a file that holds the value, for secrets.
+`docs/settings.md` is generated from this class.
+
+This is our own merge rather than pydantic-settings because a setting that nobody knows must stop the start
+and be named together with the place it came from; that library ignores unknown environment variables.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from appliance.foundation.errors import SettingsError
+
+PREFIX = "HEARTHBEAT_"
+FILE_NAME = "settings.toml"
+
+
+def default_data_dir() -> Path:
+    """Return the platform's folder for this user's data; for root a system folder the engines can reach."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/hearthbeat")
+    return platformdirs.user_data_path("hearthbeat", appauthor=False)
+
+
+class Settings(BaseModel):
+    """What a person can choose. A description here is the whole documentation of the setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="The folder that holds everything: database, logs, settings. Not settable in settings.toml, which lies inside it.",
+    )
+    host: str = Field("0.0.0.0", min_length=1, description="Address to listen on; 127.0.0.1 keeps phones out.")  # noqa: S104  a phone on the LAN must reach it
+    port: int = Field(8710, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="Postgres 15 or newer as postgresql://…; empty runs the embedded one."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Redis 6.2 or newer, or Valkey, as redis://…; empty runs the embedded one."
+    )
+    max_upload_mb: int = Field(
+        256, ge=1, le=900, description="Largest upload accepted, packed or unpacked, in MiB."
+    )
+    sync_upload_mb: int = Field(
+        16, ge=0, le=900, description="Uploads up to this size (MiB) are worked on before the answer; larger ones after it."
+    )
+    limit_requests_per_hour: int = Field(
+        20_000, ge=1, description="Requests one API key may make in an hour; sized for filling in years with Batch Requests."
+    )
+    limit_upload_mb_per_hour: int = Field(
+        20_000, ge=1, description="MiB of uploads one API key may send in an hour."
+    )
+    limit_failed_attempts: int = Field(
+        30, ge=1, description="Wrong or missing API keys one address may present in ten minutes."
+    )
+    raw_retention_days: int = Field(
+        0, ge=0, description="Days to keep the exact bytes of uploads; 0 keeps them for ever."
+    )
+    time_zone: str = Field(
+        "", description="IANA time zone of a new person, as Europe/Berlin; empty takes this computer's."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line kept.")
+    threads: int = Field(8, ge=2, le=64, description="Requests worked on at the same time.")
+    engine_user: str = Field(
+        "hearthbeat", min_length=1, description="Account that runs the embedded engines when Hearthbeat is started as root; created when missing."
+    )
+    postgres_bin: Path | None = Field(
+        None, description="Folder with the Postgres programs; empty takes the packaged ones."
+    )
+    valkey_server: Path | None = Field(
+        None, description="The valkey-server or redis-server program; empty takes the packaged one."
+    )
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """`max_upload_mb` in bytes."""
+        return self.max_upload_mb * 1024 * 1024
+
+    @property
+    def sync_upload_bytes(self) -> int:
+        """`sync_upload_mb` in bytes."""
+        return self.sync_upload_mb * 1024 * 1024
+
+
+def load_settings(
+    command_line: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Merge all sources into frozen settings.
+
+    `command_line` holds only what was really given (no None). Raises `SettingsError` naming the setting, the
+    place its value came from, and what is allowed.
+    """
+    given = {name: (value, f"the option --{name.replace('_', '-')}") for name, value in (command_line or {}).items()}
+    from_environment = _from_environment(os.environ if environment is None else environment)
+    data_dir = Path((from_environment | given).get("data_dir", (default_data_dir(), ""))[0]).expanduser()
+    merged = _from_file(data_dir / FILE_NAME) | from_environment | given
+    merged["data_dir"] = (Path(os.path.abspath(data_dir)), merged.get("data_dir", (None, "the default"))[1])
+    for name, (_, origin) in merged.items():
+        if name not in Settings.model_fields:
+            known = ", ".join(sorted(Settings.model_fields))
+            raise SettingsError(f"There is no setting “{name}” (from {origin}); the settings are: {known}.")
+    try:
+        return Settings(**{name: value for name, (value, _) in merged.items()})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            f"The setting “{name}” (from {merged[name][1]}) is not valid: {first['msg']}."
+        ) from error
+
+
+Given = tuple[Any, str]  # a value and the place it came from
+
+
+def _from_file(path: Path) -> dict[str, Given]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+    if "data_dir" in content:
+        raise SettingsError(f"“data_dir” cannot be set in {path}, because that file lies inside it.")
+    return {name: (value, str(path)) for name, value in content.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name.endswith("_file") and name not in Settings.model_fields:
+            name = name.removesuffix("_file")
+            if PREFIX + name.upper() in environment:
+                raise SettingsError(f"Both {PREFIX}{name.upper()} and {variable} are set; keep one.")
+            try:
+                value = Path(value).read_text(encoding="utf-8").strip()  # noqa: PLW2901  the file stands for the value
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{variable} names a file that cannot be read: {error}.") from error
+        found[name] = (value, f"the environment variable {variable}")
+    return found

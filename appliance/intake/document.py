@@ -1,0 +1,104 @@
+"""A body opened: unpacked within limits, decoded and parsed, and its arrays found."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic_core
+
+from appliance.foundation.errors import MalformedUpload, UnsupportedFormat, UploadTooLarge
+
+ARRAYS = (
+    "metrics",
+    "workouts",
+    "stateOfMind",
+    "medications",
+    "symptoms",
+    "cycleTracking",
+    "ecg",
+    "heartRateNotifications",
+)
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a phone sent, parsed. `arrays` maps each name below `data` to what stands there."""
+
+    arrays: Mapping[str, Any]
+
+
+def open_document(body: bytes, content_encoding: str, limit_bytes: int) -> Document:
+    """Open a JSON body as the phone sends it.
+
+    Raises `MalformedUpload`, `UnsupportedFormat` or `UploadTooLarge` (unpacked size over the limit).
+    """
+    root = _parse(unpack(body, content_encoding, limit_bytes))
+    if not isinstance(root, dict):
+        raise MalformedUpload("The body is JSON, but not an object with “data” in it.")
+    data = root.get("data")
+    beside = {name: root[name] for name in ARRAYS if name in root}  # very old versions put arrays there
+    if isinstance(data, dict):
+        return Document(beside | data)
+    if beside:
+        return Document(beside)
+    raise MalformedUpload(
+        "The body is JSON, but there is no “data” object in it; set the automation's format to JSON, version 2."
+    )
+
+
+def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
+    """Undo gzip, by header or by its first bytes, never producing more than the limit.
+
+    Raises `UnsupportedFormat` for other encodings, `MalformedUpload` for broken or cut gzip and
+    `UploadTooLarge` past the limit, so that a small bomb stays small.
+    """
+    encoding = content_encoding.strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        raise UnsupportedFormat(f"The content encoding “{encoding[:40]}” is not accepted; send JSON plain or with gzip.")
+    if not body.startswith(_GZIP_MAGIC):
+        return body
+    parts: list[bytes] = []
+    total = 0
+    rest = body
+    while rest:  # a gzip file may have several members (RFC 1952, section 2.2)
+        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        try:
+            while not member.eof:
+                part = member.decompress(rest, _CHUNK)
+                rest = member.unconsumed_tail
+                if not part and not rest and not member.eof:
+                    raise MalformedUpload("The gzip body ends too early; it was cut on the way.")
+                total += len(part)
+                if total > limit_bytes:
+                    raise UploadTooLarge(
+                        f"The body unpacks to more than {limit_bytes // 2**20} MB; turn on Batch Requests in the automation."
+                    )
+                parts.append(part)
+        except zlib.error as error:
+            raise MalformedUpload("The gzip body is damaged.") from error
+        rest = member.unused_data.lstrip(b"\0")
+    return b"".join(parts)
+
+
+def _parse(body: bytes) -> Any:
+    if not body.strip():
+        raise MalformedUpload("The body is empty.")
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return pydantic_core.from_json(body, allow_inf_nan=True)
+    except ValueError as error:
+        first_word = str(error)
+    # The strict parser refuses a lone surrogate anywhere in the document; that must cost one text, not the upload.
+    try:
+        return json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise MalformedUpload("The body is not UTF-8 text; send JSON in UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedUpload(f"The body is not JSON: {first_word}.") from error

@@ -1,0 +1,31 @@
+"""Everything one document says: what can be stored, and what was set aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from appliance.domain.quarantine import Quarantined, Reason
+from appliance.domain.sample import Batch, SeriesKey
+from appliance.domain.upload import Advice
+
+SAMPLES = "samples"
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a document says.
+
+    `received` counts the items of each kind; `batches` hold the samples, one batch a series. Every received item
+    either stands behind at least one sample or is in `quarantined`, never both and never neither.
+    """
+
+    received: Counter[str] = field(default_factory=Counter)
+    batches: dict[SeriesKey, Batch] = field(default_factory=dict)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    advice: dict[str, Advice] = field(default_factory=dict)
+
+    def set_aside(self, kind: str, name: str, path: str, reason: Reason, detail: str, item: Any) -> None:
+        """Put one item into quarantine."""
+        self.quarantined.append(Quarantined(kind, name, path, reason, detail, item))

@@ -1,0 +1,33 @@
+"""What the appliance can do, in verbs. The only place that decides what belongs into one transaction.
+
+Imports `intake`, `storage`, `cache`, `catalog`, `domain` and `foundation`; knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from appliance.foundation.clock import Clock
+    from appliance.foundation.settings import Settings
+    from appliance.foundation.telemetry import Telemetry
+    from appliance.services.health import Health
+    from appliance.services.keys import Keys
+    from appliance.services.lookup import Lookup
+    from appliance.services.people import People
+    from appliance.services.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the faces of the appliance may ask for; built once, in `appliance.bootstrap`."""
+
+    settings: Settings
+    clock: Clock
+    telemetry: Telemetry
+    people: People
+    keys: Keys
+    uploads: Uploads
+    lookup: Lookup
+    health: Health

@@ -1,0 +1,108 @@
+"""API keys and the audit of what happened to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from appliance.domain.key import ApiKey, Scope, StoredKey
+from appliance.storage.tables import api_key, appliance, key_event, person
+
+_COLUMNS = (
+    api_key.c.key_id,
+    api_key.c.public_id,
+    api_key.c.person_id,
+    api_key.c.name,
+    api_key.c.scopes,
+    api_key.c.created_at,
+    api_key.c.expires_at,
+    api_key.c.revoked_at,
+    api_key.c.last_used_at,
+)
+
+
+
+
+def shared_secret(connection: Connection, name: str, fresh: bytes) -> bytes:
+    """Return a secret every instance on this database shares, storing `fresh` if there is none yet."""
+    connection.execute(upsert(appliance).values(name=name, value=fresh).on_conflict_do_nothing())
+    return bytes(connection.execute(select(appliance.c.value).where(appliance.c.name == name)).scalar_one())
+
+
+def find_by_public_id(connection: Connection, public_id: str) -> StoredKey | None:
+    """Return the key with this public id, open or not."""
+    row = connection.execute(
+        select(*_COLUMNS, api_key.c.secret_hash).where(api_key.c.public_id == public_id)
+    ).one_or_none()
+    return StoredKey(_key(row), bytes(row.secret_hash)) if row else None
+
+
+def find(connection: Connection, key_id: int, person_id: int | None = None) -> ApiKey | None:
+    """Return one key by id; with a person, only if it is theirs."""
+    query = select(*_COLUMNS).where(api_key.c.key_id == key_id)
+    if person_id is not None:
+        query = query.where(api_key.c.person_id == person_id)
+    row = connection.execute(query).one_or_none()
+    return _key(row) if row else None
+
+
+def listed(connection: Connection, person_id: int | None = None) -> list[tuple[ApiKey, str]]:
+    """Return keys with their person's name, newest last; all people's without a person."""
+    query = select(*_COLUMNS, person.c.name.label("person")).join(person).order_by(api_key.c.key_id)
+    if person_id is not None:
+        query = query.where(api_key.c.person_id == person_id)
+    return [(_key(row), row.person) for row in connection.execute(query)]
+
+
+def add(
+    connection: Connection,
+    *,
+    public_id: str,
+    secret_hash: bytes,
+    person_id: int,
+    name: str,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None,
+) -> ApiKey:
+    """Add a key; `secret_hash` is the keyed hash of its secret."""
+    row = connection.execute(
+        insert(api_key)
+        .values(
+            public_id=public_id,
+            secret_hash=secret_hash,
+            person_id=person_id,
+            name=name,
+            scopes=sorted(scopes),
+            expires_at=expires_at,
+        )
+        .returning(*_COLUMNS)
+    ).one()
+    return _key(row)
+
+
+def change(connection: Connection, key_id: int, **values: datetime | None) -> None:
+    """Set `expires_at`, `revoked_at` or `last_used_at` of one key."""
+    connection.execute(update(api_key).where(api_key.c.key_id == key_id).values(**values))
+
+
+def note(connection: Connection, key_id: int, event: str, detail: str = "") -> None:
+    """Write down what happened to a key."""
+    connection.execute(insert(key_event).values(key_id=key_id, event=event, detail=detail))
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        key_id=row.key_id,
+        public_id=row.public_id,
+        person_id=row.person_id,
+        name=row.name,
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )

@@ -1,0 +1,65 @@
+"""Quarantine: what was set aside, once per item however often it is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from appliance.domain.quarantine import Quarantined
+from appliance.domain.text import storable, storable_text
+from appliance.storage.tables import quarantine
+
+_AT_ONCE = 2_000  # rows a statement, well below the protocol's 65,535 parameters
+
+
+def keep(
+    connection: Connection, person_id: int, upload_id: int, items: Sequence[Quarantined], at: datetime
+) -> int:
+    """Keep the items and return how many of them are new here; the others have only been seen again."""
+    rows = {}
+    for item in items:
+        fingerprint = _fingerprint(item)
+        rows[fingerprint] = {
+            "person_id": person_id,
+            "fingerprint": fingerprint,
+            "upload_id": upload_id,
+            "last_upload_id": upload_id,
+            "kind": item.kind,
+            "name": storable_text(item.name),
+            "path": item.path,
+            "reason": item.reason,
+            "detail": storable_text(item.detail),
+            "first_seen_at": at,
+            "last_seen_at": at,
+        }
+    values = list(rows.values())
+    new = 0
+    for begin in range(0, len(values), _AT_ONCE):
+        statement = upsert(quarantine).values(values[begin : begin + _AT_ONCE])
+        statement = statement.on_conflict_do_update(
+            index_elements=["person_id", "fingerprint"],
+            set_={
+                name: statement.excluded[name] for name in ("last_upload_id", "last_seen_at", "reason", "detail")
+            },
+        )
+        # xmax is 0 for a row that this statement inserted.
+        told = connection.execute(statement.returning(literal_column("xmax = 0")))
+        new += sum(is_new for (is_new,) in told)
+    return new
+
+
+def count(connection: Connection, person_id: int) -> int:
+    """Return how many items of this person are in quarantine."""
+    return connection.execute(
+        select(func.count()).select_from(quarantine).where(quarantine.c.person_id == person_id)
+    ).scalar_one()
+
+
+def _fingerprint(item: Quarantined) -> bytes:
+    text = json.dumps([item.kind, item.name, storable(item.item)], sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,102 @@
+"""Rollups: the resolved truth of each local day and its hours, always recomputable from the samples."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+
+from appliance.domain.truth import Day
+from appliance.storage import binary
+from appliance.storage.database import driver_connection
+from appliance.storage.tables import rollup
+
+_DAYS_FROM_2000 = 10_957  # Postgres counts dates from 2000-01-01
+_FLOAT8, _INT4, _TIMESTAMPTZ = 701, 23, 1184  # type ids, from Postgres' catalogue pg_type
+_COLUMNS = (
+    "person_id, metric, day, utc_offset, value, min, max, count, "
+    "hour_start, hour_value, hour_min, hour_max, hour_count"
+)
+_HEAD = struct.Struct(">hiqi")
+_FOUR = struct.Struct(">ii")
+_EIGHT = struct.Struct(">id")
+_NULL = struct.pack(">i", -1)
+
+
+def forget_days(connection: Connection, person_id: int, metric: str, days: Sequence[int]) -> None:
+    """Remove the rollups of these days (numbers from 1970-01-01), to be written anew."""
+    connection.execute(
+        text(
+            "DELETE FROM rollup WHERE person_id = :person AND metric = :metric"
+            " AND day IN (SELECT date '1970-01-01' + n FROM unnest(CAST(:days AS integer[])) AS n)"
+        ),
+        {"person": person_id, "metric": metric, "days": list(days)},
+    )
+
+
+def insert_days(connection: Connection, person_id: int, days: Iterable[tuple[str, Sequence[Day]]]) -> None:
+    """Write days that are not held."""
+    with (
+        driver_connection(connection).cursor() as cursor,
+        cursor.copy(f"COPY rollup ({_COLUMNS}) FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.write(binary.HEADER)
+        for metric, told in days:
+            name = metric.encode()
+            head = _HEAD.pack(13, 8, person_id, len(name)) + name
+            copy.write(b"".join([head + _pack(day) for day in told]))
+        copy.write(binary.TRAILER)
+
+
+def of_days(connection: Connection, person_id: int, metric: str, first: date, last: date) -> list[Row[Any]]:
+    """Return the rollups of a metric from the first to the last day, both included, ordered by day."""
+    return list(
+        connection.execute(
+            select(rollup)
+            .where(
+                rollup.c.person_id == person_id, rollup.c.metric == metric, rollup.c.day.between(first, last)
+            )
+            .order_by(rollup.c.day)
+        )
+    )
+
+
+def _pack(day: Day) -> bytes:
+    hours = day.hours
+    return b"".join(
+        (
+            _FOUR.pack(4, day.day - _DAYS_FROM_2000),
+            _FOUR.pack(4, day.offset),
+            *(_NULL if number is None else _EIGHT.pack(8, number) for number in (day.value, day.minimum, day.maximum)),
+            _FOUR.pack(4, day.count),
+            _whole(_TIMESTAMPTZ, "q", 8, [start - binary.EPOCH_US for start in hours.start]),
+            _doubles(hours.value),
+            _doubles(hours.minimum),
+            _doubles(hours.maximum),
+            _whole(_INT4, "i", 4, hours.count),
+        )
+    )
+
+
+def _doubles(numbers: Sequence[float | None]) -> bytes:
+    if None not in numbers:
+        return _whole(_FLOAT8, "d", 8, numbers)
+    items = b"".join(_NULL if number is None else _EIGHT.pack(8, number) for number in numbers)
+    return _array(_FLOAT8, len(numbers), items, has_nulls=True)
+
+
+def _whole(type_id: int, code: str, width: int, numbers: Sequence[Any]) -> bytes:
+    interleaved = [width] * (2 * len(numbers))
+    interleaved[1::2] = numbers
+    return _array(type_id, len(numbers), struct.pack(">" + ("i" + code) * len(numbers), *interleaved))
+
+
+def _array(type_id: int, count: int, items: bytes, *, has_nulls: bool = False) -> bytes:
+    # Dimensions, whether there are nulls, element type, and for the one dimension its length and first index.
+    if not count:
+        return struct.pack(">iiii", 12, 0, 0, type_id)
+    return struct.pack(">iiiiii", 20 + len(items), 1, int(has_nulls), type_id, count, 1) + items
+

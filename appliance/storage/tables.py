@@ -1,0 +1,229 @@
+"""The tables. `person_id` leads every key of person data, so that the schema can be split by person.
+
+The samples carry no foreign keys: a check per row would cost the hot path a third of its speed, and the one
+place that writes them (`samples`) resolves series and upload in the same transaction.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_name)s_idx",
+    }
+)
+
+Instant = DateTime(timezone=True)
+
+# Drawn once per change of a series, so that the newest number of a metric names the state it is in (for caches).
+generation = Sequence("generation", metadata=metadata)
+
+appliance = Table(
+    "appliance",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    comment="Secrets every instance on this database shares",
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("person_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("time_zone", Text, nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=text("now()")),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("key_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=text("now()")),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    Index("api_key_person_id_idx", "person_id"),
+)
+
+key_event = Table(
+    "key_event",
+    metadata,
+    Column("key_event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("key_id", BigInteger, ForeignKey("api_key.key_id", ondelete="CASCADE"), nullable=False),
+    Column("at", Instant, nullable=False, server_default=text("now()")),
+    Column("event", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Index("key_event_key_id_idx", "key_id"),
+    comment="Audit: what happened to a key and when; never its secret",
+)
+
+_COUNTS = ("received", "stored", "revised", "unchanged", "superseded", "quarantined")
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("upload_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("key_id", BigInteger),
+    Column("request_id", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Instant, comment="When a worker may take it; null once it is settled"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("content_type", Text, nullable=False),
+    Column("content_encoding", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("body", LargeBinary, comment="The exact bytes, zstd; null once retention has removed them"),
+    Column("automation_name", Text, nullable=False, server_default=""),
+    Column("automation_id", Text, nullable=False, server_default=""),
+    Column("automation_aggregation", Text, nullable=False, server_default=""),
+    Column("automation_period", Text, nullable=False, server_default=""),
+    Column("session_id", Text, nullable=False, server_default=""),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in _COUNTS),
+    Column("kinds", JSONB, nullable=False, server_default="{}"),
+    Column("errors", JSONB, nullable=False, server_default="[]"),
+    Column("advice", JSONB, nullable=False, server_default="[]"),
+    Column("failure", Text, comment="Why the body was refused or working on it failed"),
+    Column("processed_at", Instant),
+    Column("processing_ms", Integer),
+    CheckConstraint(
+        "received = stored + revised + unchanged + superseded + quarantined", name="counts_add_up"
+    ),
+    CheckConstraint("state IN ('received', 'processed', 'unchanged', 'refused', 'failed')", name="state"),
+    Index("upload_upload_id_idx", "upload_id"),
+    Index("upload_due_at_idx", "due_at", postgresql_where=text("state = 'received'")),
+    Index("upload_request_id_idx", "request_id"),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("source_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, comment="Normalised source set, parts joined by ' | '"),
+    UniqueConstraint("person_id", "name"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("series_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("metric", Text, nullable=False, comment="Key in the catalogue, or the phone's own name"),
+    Column("source_id", BigInteger, nullable=False),
+    Column("grain", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("samples", BigInteger, nullable=False, server_default="0"),
+    Column("first_at", Instant),
+    Column("last_at", Instant),
+    Column("generation", BigInteger, nullable=False, server_default="0"),
+    UniqueConstraint("person_id", "metric", "source_id", "grain", "unit"),
+    ForeignKeyConstraint(
+        ["person_id", "source_id"],
+        ["source.person_id", "source.source_id"],
+        name="series_source_id_fkey",
+        ondelete="CASCADE",
+    ),
+)
+
+sample = Table(
+    "sample",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True),
+    Column("series_id", BigInteger, primary_key=True),
+    Column("start_at", Instant, primary_key=True),
+    Column("utc_offset", Integer, nullable=False, comment="Seconds east of UTC where the person was"),
+    Column("duration", Integer, nullable=False, comment="Seconds; 0 for an instant"),
+    Column("value", Double),
+    Column("min", Double),
+    Column("max", Double),
+    Column("upload_id", BigInteger, nullable=False),
+    Column("extra", JSONB, comment="Further fields of the item as sent"),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True),
+    Column("series_id", BigInteger, primary_key=True),
+    Column("start_at", Instant, primary_key=True),
+    Column("replaced_by", BigInteger, primary_key=True, comment="The upload that replaced the value"),
+    Column("upload_id", BigInteger, nullable=False, comment="The upload the value came with"),
+    Column("replaced_at", Instant, nullable=False),
+    Column("duration", Integer, nullable=False),
+    Column("value", Double),
+    Column("min", Double),
+    Column("max", Double),
+    Column("extra", JSONB),
+    comment="Values a sample had before",
+)
+
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("day", Date, primary_key=True, comment="The day where the person was"),
+    Column("utc_offset", Integer, nullable=False, comment="Of the day's first sample, seconds"),
+    Column("value", Double),
+    Column("min", Double),
+    Column("max", Double),
+    Column("count", Integer, nullable=False),
+    Column("hour_start", ARRAY(Instant), nullable=False),
+    Column("hour_value", ARRAY(Double), nullable=False),
+    Column("hour_min", ARRAY(Double), nullable=False),
+    Column("hour_max", ARRAY(Double), nullable=False),
+    Column("hour_count", ARRAY(Integer), nullable=False),
+    comment="The resolved truth of a local day and its hours; one row instead of 25 keeps writing and reading fast",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False, comment="Of kind, name, unit and item, so that a re-send is not kept twice"),
+    Column("upload_id", BigInteger, nullable=False, comment="The first upload that brought it; its body holds the item"),
+    Column("last_upload_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    UniqueConstraint("person_id", "fingerprint"),
+    Index("quarantine_person_id_upload_id_idx", "person_id", "upload_id"),
+)
