@@ -33,7 +33,9 @@ def test_an_empty_answer_is_an_answer(answers, looks):
     assert looks == [True]
 
 
-@pytest.mark.parametrize(("person", "generation", "question"), [(2, 5, "q"), (1, 6, "q"), (1, 4, "q"), (1, 5, "Q")])
+@pytest.mark.parametrize(
+    ("person", "generation", "question"), [(2, 5, "q"), (1, 6, "q"), (1, 4, "q"), (1, 5, "Q")]
+)
 def test_another_person_generation_or_question_is_another_answer(answers, person, generation, question):
     answers.put(1, 5, "q", b"a")
     assert answers.get(person, generation, question) is None
@@ -67,7 +69,7 @@ def test_a_question_may_be_long_and_hold_any_character(answers, raw):
     for question in ("x" * 100_000, "\ud800", "\udcff", "a\nb c\x00", "“müde”"):
         answers.put(1, 5, question, question.encode(errors="surrogatepass"))
         assert answers.get(1, 5, question) == question.encode(errors="surrogatepass")
-    assert max(len(name) for name in raw.keys()) < 120
+    assert max(map(len, raw.keys())) < 120
 
 
 def test_without_a_server_every_look_misses(answers, looks, server):

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from appliance.cache.connection import PAUSE_S
 from appliance.cache.keys import FORGOTTEN_S, TTL_S, KeyCache
@@ -28,9 +29,11 @@ STORED = StoredKey(
     bytes(range(256)),
 )
 
-offsets = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
+offsets = st.integers(-82_800, 82_800).map(lambda seconds: timezone(timedelta(seconds=seconds)))
 instants = st.datetimes(
-    min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29), timezones=st.just(UTC) | offsets
+    min_value=datetime.min + timedelta(days=2),
+    max_value=datetime.max - timedelta(days=2),
+    timezones=st.just(UTC) | offsets,
 )
 stored_keys = st.builds(
     StoredKey,

@@ -7,7 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import assume, example, given, strategies as st
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 from limits.storage import MemoryStorage, RedisStorage
 
 from appliance.cache.connection import PAUSE_S
@@ -150,9 +151,7 @@ def test_failing_too_often_is_refused_for_that_address_alone(either_cache):
         limiter.refuse_if_failing("fe80::1")
     assert 595 <= caught.value.retry_after_s <= 600
     assert "10 minutes" in caught.value.detail
-    assert caught.value.allowances == [
-        Allowance("failed-attempts", 5, 0, 600, caught.value.retry_after_s)
-    ]
+    assert caught.value.allowances == [Allowance("failed-attempts", 5, 0, 600, caught.value.retry_after_s)]
     limiter.refuse_if_failing("fe80::2")
 
 
@@ -272,5 +271,5 @@ def test_the_time_to_wait_is_long_enough_and_not_a_second_too_long(window, units
 def test_seconds_and_minutes_are_told_as_people_say_them(open_cache):
     limiter = a_limiter(open_cache(None), requests=1_000_000, upload_bytes=500 * KIB)
     limiter.spend(1, 400 * KIB)
-    with pytest.raises(RateLimited, match="this upload of 200 KiB can be sent in [0-9]+ (minutes|seconds)"):
+    with pytest.raises(RateLimited, match=r"this upload of 200 KiB can be sent in [0-9]+ (minutes|seconds)"):
         limiter.spend(1, 200 * KIB)
