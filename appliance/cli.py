@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
@@ -266,6 +267,17 @@ def _services(given: dict[str, Any], role: str) -> Iterator[Any]:
         yield services
 
 
+def _calm_garbage_collector() -> None:
+    """Let the collector of reference cycles look less often, and never at what was made at start.
+
+    Reading an upload makes a hundred thousand small objects without cycles; going through them again and again
+    costs a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 class _Listening:
     """A listening server and its addresses."""
 
@@ -289,6 +301,7 @@ def _listening(app: Any, settings: Settings) -> Iterator[_Listening]:
 
     server = Server(app, settings)
     listening = _Listening(server, settings)
+    _calm_garbage_collector()
     try:
         with announced(settings.data_dir, listening.local_url):
             yield listening

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+import werkzeug.exceptions
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
@@ -41,7 +42,7 @@ def problem_body(error: HearthbeatError, request_id: str) -> dict[str, Any]:
 def answer_errors(app: Flask) -> None:
     """Make the application answer every error, ours and the framework's, as a problem."""
     app.register_error_handler(HearthbeatError, _answer)
-    app.register_error_handler(HTTPException, lambda error: _answer(_translated(error)))
+    app.register_error_handler(HTTPException, _answer_framework)
     app.register_error_handler(Exception, _answer_crash)
 
 
@@ -54,6 +55,13 @@ def _answer(error: HearthbeatError) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Hearthbeat"'
     if isinstance(error, RateLimited):
         g.allowances = getattr(error, "allowances", ())
+    return response
+
+
+def _answer_framework(error: HTTPException) -> Response:
+    response = _answer(_translated(error))
+    if isinstance(error, werkzeug.exceptions.MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(error.valid_methods)  # RFC 9110, section 15.5.6
     return response
 
 

@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from appliance.api.guards import presented_key
 from appliance.domain.key import ApiKey, Scope
-from appliance.foundation.errors import BadQuery, UnsupportedFormat
+from appliance.domain.text import storable_text
+from appliance.foundation.errors import BadQuery, NotFound, UnsupportedFormat
 from appliance.services import Services
 
 MAX_JSON_BODY = 64 * 1024
+LARGEST_ID = 2**63 - 1  # Postgres' bigint
 
 
 class Query(BaseModel):
@@ -93,6 +95,7 @@ def _endpoint(route: Route, services: Services) -> Callable[..., Response]:
             admission = services.keys.admit(presented_key(), route.scope, request.remote_addr or "")
             g.allowances = admission.allowances
             key = admission.key
+        _check_storable(path)
         answer = route.view(
             Call(
                 services,
@@ -110,6 +113,13 @@ def _endpoint(route: Route, services: Services) -> Callable[..., Response]:
     return endpoint
 
 
+def _check_storable(path: Mapping[str, Any]) -> None:
+    """Raise `NotFound` for path parts that cannot be in the database, where they would be an error instead."""
+    for part in path.values():
+        if part > LARGEST_ID if isinstance(part, int) else part != storable_text(part):
+            raise NotFound("There is nothing at this address.")
+
+
 def _json_body() -> Any:
     if not request.is_json:
         raise UnsupportedFormat("Send the body as application/json.")
@@ -121,7 +131,10 @@ def _json_body() -> Any:
     return content
 
 
-def _parsed(model: type[Query], given: Any) -> Query:
+def _parsed(model: type[Query], given: Mapping[str, Any]) -> Query:
+    for name, value in given.items():
+        if isinstance(value, str) and value != storable_text(value):
+            raise BadQuery(f"The parameter “{storable_text(name, 60)}” holds a character that no text has.")
     try:
         return model.model_validate(given)
     except ValidationError as error:

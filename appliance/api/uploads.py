@@ -9,7 +9,7 @@ from pydantic import Field
 
 from appliance.api.answers import ReceiptAnswer, UploadAnswer, UploadsAnswer
 from appliance.api.guards import presented_key
-from appliance.api.routes import Answer, Call, Query, Route
+from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
 from appliance.api.times import read_cursor, write_cursor
 from appliance.domain.key import Scope
 from appliance.domain.text import storable_text
@@ -57,7 +57,7 @@ def take_in(call: Call) -> Answer:
 def show_uploads(call: Call) -> Answer:
     """List uploads, newest first."""
     before = read_cursor(call.query.cursor)
-    if before is not None and not isinstance(before, int):
+    if before is not None and not (type(before) is int and 0 <= before <= LARGEST_ID):
         raise BadQuery("The cursor is not one of ours; start again without it.")
     found = call.services.uploads.listed(call.person_id, before=before, limit=call.query.limit + 1)
     shown = found[: call.query.limit]

@@ -53,17 +53,11 @@ class KeyCache:
         server may find the key until its 60 s are over.
         """
 
-        def write(client: redis.Redis) -> bool:
-            with client.pipeline() as pipeline:
-                pipeline.set(_forgotten(public_id), b"", ex=FORGOTTEN_S)
-                pipeline.delete(_entry(public_id))
-                pipeline.execute()
-            return True
-
-        if not self._cache.attempt(write, otherwise=False) and self._cache.client is not None:
-            self._owed.setdefault(public_id, self._monotonic() + FORGOTTEN_S)
-        else:
+        name = _forgotten(public_id)
+        if self._cache.attempt(lambda client: client.set(name, b"", ex=FORGOTTEN_S), None):
             self._owed.pop(public_id, None)
+        elif self._cache.client is not None:
+            self._owed.setdefault(public_id, self._monotonic() + FORGOTTEN_S)
 
     def _settle(self, public_id: str) -> None:
         if self._monotonic() < self._owed.get(public_id, 0.0):

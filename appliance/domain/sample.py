@@ -63,8 +63,8 @@ class SeriesKey(NamedTuple):
 class Batch:
     """Samples of one series as equally long columns.
 
-    Units: `start` in microseconds since 1970-01-01 UTC, `offset` and `duration` in seconds, values in the unit
-    of the key. `value`, `minimum` and `maximum` are None where the phone sent none; the last two columns are empty
+    Units: `start` in microseconds since 1970-01-01 UTC, `offset` and `duration` in seconds, `day` (the calendar day
+    where the person was) in days since 1970-01-01, values in the unit of the key. `value`, `minimum` and `maximum` are None where the phone sent none; the last two columns are empty
     when no sample has either. `item` is the position of the upload's item that a sample came from; two samples may
     share one (a blood pressure). `extra` holds further fields of the item as sent (meal time, reason), by
     position. `cut` names the starts of buckets that the export window may have cut.
@@ -75,6 +75,7 @@ class Batch:
     item: list[int] = field(default_factory=list)
     start: list[int] = field(default_factory=list)
     offset: list[int] = field(default_factory=list)
+    day: list[int] = field(default_factory=list)
     duration: list[int] = field(default_factory=list)
     value: list[float | None] = field(default_factory=list)
     minimum: list[float | None] = field(default_factory=list)
@@ -92,6 +93,25 @@ class Batch:
         return self.minimum[position], self.maximum[position]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Samples of one series as they are held: equally long columns, ordered by start.
+
+    Units as in `Batch`; `minimum` and `maximum` are empty when no sample has one.
+    """
+
+    start: Sequence[int]
+    offset: Sequence[int]
+    duration: Sequence[int]
+    value: Sequence[float | None]
+    minimum: Sequence[float | None]
+    maximum: Sequence[float | None]
+    upload_id: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
 def normalise_source(name: str) -> str:
     """Return the source set as one canonical text, parts joined by " | ".
 
@@ -99,10 +119,11 @@ def normalise_source(name: str) -> str:
     the pipe. NFKC folds the spaces and widths, apostrophes become one, parts are sorted. A longer name than
     `SOURCE_LENGTH` keeps its beginning and gets a fingerprint, so that two long names stay two.
     """
-    text = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES)
+    # Apostrophes first: NFKC would take the acute accent that stands for one apart into a space and a mark.
+    text = unicodedata.normalize("NFKC", name.translate(_APOSTROPHES)).translate(_APOSTROPHES)
     text = "".join(" " if ch.isspace() else ch for ch in text if _is_visible(ch))
     parts = sorted({" ".join(part.split()) for part in text.split("|")} - {""})
-    return _bounded(" | ".join(parts), SOURCE_LENGTH)
+    return bounded(" | ".join(parts), SOURCE_LENGTH)
 
 
 def source_parts(source: str) -> tuple[str, ...]:
@@ -118,7 +139,8 @@ def _is_visible(ch: str) -> bool:
     return ch.isspace() or unicodedata.category(ch) not in {"Cc", "Cf", "Cs"}
 
 
-def _bounded(text: str, length: int) -> str:
+def bounded(text: str, length: int) -> str:
+    """Return the text, or its beginning and a fingerprint of all of it when it is longer than `length`."""
     if len(text) <= length:
         return text
     return f"{text[: length - 13]}…{sha256(text.encode()).hexdigest()[:12]}"
@@ -153,12 +175,14 @@ def infer_grain(starts_us: Iterable[int], offsets_s: Iterable[int]) -> Grain:
     return Grain.RAW
 
 
-def is_finer_than(grain: Grain, starts_us: Sequence[int]) -> bool:
+def is_finer_than(grain: Grain, starts_us: Sequence[int], offsets_s: Sequence[int]) -> bool:
     """Whether points lie closer together than buckets of this width can (a phone may ignore its setting)."""
+    if GRAIN_SECONDS[grain] >= DAY_S:
+        # Days and what is made of them are counted by the calendar: daylight saving and travel make them shorter.
+        starts_us = [start + offset * SECOND_US for start, offset in zip(starts_us, offsets_s, strict=True)]
     gaps = list(map(sub, starts_us[1:], starts_us))
     if gaps and min(gaps) <= 0:
         ordered = sorted(set(starts_us))
         gaps = list(map(sub, ordered[1:], ordered))
-    # A day that loses an hour to daylight saving is still a day; nothing else comes in short.
-    width = GRAIN_SECONDS[grain] - (3_600 if grain is Grain.DAY else 0)
-    return min(gaps, default=width * SECOND_US) < width * SECOND_US
+    width = GRAIN_SECONDS[grain] * SECOND_US
+    return min(gaps, default=width) < width

@@ -22,6 +22,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import le
 
 from appliance.domain.sample import DAY_US, GRAIN_SECONDS, SECOND_US, Grain, source_parts
 
@@ -35,11 +36,13 @@ class Rows:
     """Stored samples of one series as equally long columns, ordered by start.
 
     Units: `start` and `told` (when the upload was received) in µs since 1970 UTC, `offset` and `duration` in
-    seconds. `minimum` and `maximum` are empty when no row has one.
+    seconds, `day` (the local one) in days since 1970-01-01. `minimum` and `maximum` are empty when no row has one;
+    `told` is empty when no two rows can be about the same time.
     """
 
     start: Sequence[int]
     offset: Sequence[int]
+    day: Sequence[int]
     duration: Sequence[int]
     value: Sequence[Number]
     minimum: Sequence[Number]
@@ -54,6 +57,7 @@ class Rows:
         return Rows(
             self.start[begin:end],
             self.offset[begin:end],
+            self.day[begin:end],
             self.duration[begin:end],
             self.value[begin:end],
             self.minimum[begin:end],
@@ -66,11 +70,12 @@ class Rows:
         return Rows(
             [self.start[n] for n in positions],
             [self.offset[n] for n in positions],
+            [self.day[n] for n in positions],
             [self.duration[n] for n in positions],
             [self.value[n] for n in positions],
             [self.minimum[n] for n in positions] if self.minimum else (),
             [self.maximum[n] for n in positions] if self.maximum else (),
-            [self.told[n] for n in positions],
+            [self.told[n] for n in positions] if self.told else (),
         )
 
 
@@ -152,7 +157,7 @@ def resolve(rule: Rule, strands: Iterable[Strand]) -> list[Day]:
 
 def choose(rule: Rule, strands: Sequence[Strand]) -> list[Told]:
     """Return what counts of each strand of one local day, the most trusted strand first."""
-    if len(strands) == 1 and not (rule.cumulative and _overlaps_itself(strands[0])):
+    if len(strands) == 1 and not (rule.cumulative and overlaps_itself(strands[0])):
         return [Told(strands[0], strands[0].rows)]
     ordered = sorted(strands, key=lambda strand: _preference(rule, strand))
     if rule.cumulative:
@@ -172,8 +177,8 @@ def _preference(rule: Rule, strand: Strand) -> tuple[int, int, int, str]:
 
 
 def _split_by_day(rows: Rows) -> Iterator[tuple[int, Rows]]:
-    days = [(start + offset * SECOND_US) // DAY_US for start, offset in zip(rows.start, rows.offset, strict=True)]
-    if days == sorted(days):
+    days = rows.day
+    if all(map(le, days, days[1:])):
         begin = 0
         while begin < len(days):
             end = bisect_right(days, days[begin], begin)
@@ -228,20 +233,14 @@ def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
 
 def _hours_of_one(rule: Rule, told: Told) -> Hours:
     rows = told.rows
-    hours = _hours_of_rows(rows)
-    starts = list(dict.fromkeys(hours))
-    if len(starts) == len(hours):  # one row an hour is its own truth
-        value = rows.value if rule.aggregate else [None] * len(hours)
+    starts, edges = _hour_edges(rows)
+    if len(starts) == len(rows):  # one row an hour is its own truth
+        value = rows.value if rule.aggregate else [None] * len(rows)
         if rule.aggregate == "max":
             value = _or_value(rows.maximum, rows.value)
         return Hours(
-            starts,
-            value,
-            _or_value(rows.minimum, rows.value),
-            _or_value(rows.maximum, rows.value),
-            [1] * len(hours),
+            starts, value, _or_value(rows.minimum, rows.value), _or_value(rows.maximum, rows.value), [1] * len(rows)
         )
-    edges = [bisect_left(hours, start) for start in starts] + [len(hours)]
     spans = list(zip(edges, edges[1:], strict=False))
     columns = [_aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e]) for b, e in spans]
     return Hours(
@@ -251,6 +250,23 @@ def _hours_of_one(rule: Rule, told: Told) -> Hours:
         [column[2] for column in columns],
         [end - begin for begin, end in spans],
     )
+
+
+def _hour_edges(rows: Rows) -> tuple[list[int], list[int]]:
+    """Return where each hour with rows starts (µs), and the positions at which hours begin, and the end."""
+    if min(rows.offset) == max(rows.offset):
+        # All in one offset: jump from hour to hour instead of asking every row.
+        shift = rows.offset[0] * SECOND_US
+        starts, edges, position = [], [0], 0
+        while position < len(rows):
+            hour = (rows.start[position] + shift) // HOUR_US * HOUR_US - shift
+            position = bisect_left(rows.start, hour + HOUR_US, position)
+            starts.append(hour)
+            edges.append(position)
+        return starts, edges
+    hours = _hours_of_rows(rows)
+    starts = list(dict.fromkeys(hours))
+    return starts, [*(hours.index(start) for start in starts), len(hours)]
 
 
 def _hours_of_rows(rows: Rows) -> list[int]:
@@ -290,9 +306,9 @@ def _aggregate_columns(
     shares: Sequence[float] = (),
 ) -> tuple[Number, Number, Number]:
     """Return value, minimum and maximum; what was never told stays None. Rows are in order of start."""
-    known: Sequence[float] = [number for number in value if number is not None]
-    lows = [number for number in _or_value(minimum, value) if number is not None]
-    highs = [number for number in _or_value(maximum, value) if number is not None]
+    known = _told_only(value)
+    lows = _told_only(_or_value(minimum, value))
+    highs = _told_only(_or_value(maximum, value))
     result: Number = None
     if known:
         match rule.aggregate:
@@ -307,6 +323,12 @@ def _aggregate_columns(
     if rule.aggregate == "max":
         result = max(highs, default=None)
     return result, min(lows, default=None), max(highs, default=None)
+
+
+def _told_only(numbers: Sequence[Number]) -> Sequence[float]:
+    if None in numbers:
+        return [number for number in numbers if number is not None]
+    return numbers  # type: ignore[return-value]  # the check above, which mypy cannot follow
 
 
 def _or_value(bound: Sequence[Number], value: Sequence[Number]) -> Sequence[Number]:
@@ -381,15 +403,19 @@ def _lay(cover: Cover, strand: Strand) -> Told:
 def _span(rows: Rows, n: int, grain: Grain) -> tuple[int, int]:
     begin = rows.start[n]
     # A day of 25 hours is one day: its statistic covers all of it, whatever its nominal width.
-    width = rows.duration[n] * SECOND_US + (HOUR_US if grain is Grain.DAY else 0)
-    return begin, max(begin, min(begin + width, rows.told[n]))
+    end = begin + rows.duration[n] * SECOND_US + (HOUR_US if grain is Grain.DAY else 0)
+    # Nothing can be told before it begins: there the clocks of phone and house disagree, and the width counts.
+    if rows.told and rows.told[n] > begin:
+        end = min(end, rows.told[n])
+    return begin, end
 
 
 def _is_unaligned(rows: Rows, n: int, grain: Grain) -> bool:
     return (rows.start[n] + rows.offset[n] * SECOND_US) % (GRAIN_SECONDS[grain] * SECOND_US) != 0
 
 
-def _overlaps_itself(strand: Strand) -> bool:
+def overlaps_itself(strand: Strand) -> bool:
+    """Whether buckets of one series cover the same time, as windows that start within an hour make them."""
     if strand.grain is Grain.RAW:
         return False
     rows = strand.rows

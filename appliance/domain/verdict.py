@@ -7,12 +7,12 @@ An older upload read again later (replay) never overrides a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from appliance.domain.sample import Batch
+from appliance.domain.sample import Batch, Stored
 
 TOLERANCE = 1e-9  # relative; the same reading sent once in kJ and once in kcal differs in the last digits
 
@@ -26,10 +26,9 @@ class Verdict(IntEnum):
     STORED = 3
 
 
-class Held(NamedTuple):
-    """A stored sample with the same identity."""
+class Rival(NamedTuple):
+    """The sample that holds the place: a stored one, or an earlier one of the same upload."""
 
-    offset: int
     duration: int
     value: float | None
     minimum: float | None
@@ -46,32 +45,47 @@ class Judgement:
     update: list[int] = field(default_factory=list)
 
 
-def judge(batch: Batch, held: Mapping[int, Held], upload_id: int) -> Judgement:
-    """Decide what becomes of each sample, given what is held at the same starts.
+def judge(batch: Batch, held: Stored | None, upload_id: int) -> Judgement:
+    """Decide what becomes of each sample, given what is held of the series where the batch falls.
 
     Repeats inside the batch are settled first, in the order they were sent, so that one position per start goes
     on to be compared with what is held. A changed duration counts as a change; a changed offset does not: the
     first one told is nearest to where the person was.
     """
     count = len(batch)
+    survivors: Iterable[int] = range(count)
     if len(set(batch.start)) == count:
-        judgement = Judgement([Verdict.STORED] * count)
         if not held:
-            judgement.insert = list(range(count))
-            return judgement
-        survivors: Iterable[int] = range(count)
+            return Judgement([Verdict.STORED] * count, insert=list(survivors))
+        if _is_held_as_it_is(batch, held):
+            return Judgement([Verdict.UNCHANGED] * count)
+        judgement = Judgement([Verdict.STORED] * count)
     else:
         judgement = Judgement([Verdict.UNCHANGED] * count)
         survivors = _settle_repeats(batch, judgement.verdicts, upload_id)
+    place = {start: n for n, start in enumerate(held.start)} if held else {}
     for position in survivors:
-        rival = held.get(batch.start[position])
-        verdict = Verdict.STORED if rival is None else _against(batch, position, rival, upload_id)
+        n = place.get(batch.start[position])
+        verdict = (
+            Verdict.STORED if n is None or held is None else _against(batch, position, _rival(held, n), upload_id)
+        )
         judgement.verdicts[position] = verdict
         if verdict is Verdict.STORED:
             judgement.insert.append(position)
         elif verdict is Verdict.REVISED:
             judgement.update.append(position)
     return judgement
+
+
+def _is_held_as_it_is(batch: Batch, held: Stored) -> bool:
+    """Whether the whole batch is held, number for number: the usual re-send, told apart without a loop."""
+    return (
+        held.start == batch.start
+        and held.value == batch.value
+        and held.duration == batch.duration
+        and list(held.minimum) == batch.minimum
+        and list(held.maximum) == batch.maximum
+    )
 
 
 def _settle_repeats(batch: Batch, verdicts: list[Verdict], upload_id: int) -> Iterable[int]:
@@ -81,7 +95,8 @@ def _settle_repeats(batch: Batch, verdicts: list[Verdict], upload_id: int) -> It
         earlier = standing.setdefault(start, position)
         if earlier == position:
             continue
-        verdict = _against(batch, position, _as_held(batch, earlier, upload_id), upload_id)
+        rival = Rival(batch.duration[earlier], batch.value[earlier], *batch.bounds(earlier), upload_id)
+        verdict = _against(batch, position, rival, upload_id)
         if verdict is Verdict.REVISED:
             standing[start] = position
             verdicts[earlier] = Verdict.SUPERSEDED
@@ -90,12 +105,17 @@ def _settle_repeats(batch: Batch, verdicts: list[Verdict], upload_id: int) -> It
     return standing.values()
 
 
-def _as_held(batch: Batch, at: int, upload_id: int) -> Held:
-    minimum, maximum = batch.bounds(at)
-    return Held(batch.offset[at], batch.duration[at], batch.value[at], minimum, maximum, upload_id)
+def _rival(held: Stored, n: int) -> Rival:
+    return Rival(
+        held.duration[n],
+        held.value[n],
+        held.minimum[n] if held.minimum else None,
+        held.maximum[n] if held.maximum else None,
+        held.upload_id[n],
+    )
 
 
-def _against(batch: Batch, at: int, rival: Held, upload_id: int) -> Verdict:
+def _against(batch: Batch, at: int, rival: Rival, upload_id: int) -> Verdict:
     value = batch.value[at]
     minimum, maximum = batch.bounds(at)
     if (

@@ -15,9 +15,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from appliance.foundation.errors import SettingsError
 
@@ -82,6 +83,16 @@ class Settings(BaseModel):
         None, description="The valkey-server or redis-server program; empty takes the packaged one."
     )
 
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        if name:
+            try:
+                ZoneInfo(name)
+            except (KeyError, ValueError, OSError) as error:  # unknown, no name at all, or a folder of names
+                raise ValueError("there is no such time zone; use an IANA name as Europe/Berlin") from error
+        return name
+
     @property
     def max_upload_bytes(self) -> int:
         """`max_upload_mb` in bytes."""
@@ -103,7 +114,7 @@ def load_settings(
     """
     given = {name: (value, f"the option --{name.replace('_', '-')}") for name, value in (command_line or {}).items()}
     from_environment = _from_environment(os.environ if environment is None else environment)
-    data_dir = Path((from_environment | given).get("data_dir", (default_data_dir(), ""))[0]).expanduser()
+    data_dir = _data_dir(from_environment | given)
     merged = _from_file(data_dir / FILE_NAME) | from_environment | given
     merged["data_dir"] = (Path(os.path.abspath(data_dir)), merged.get("data_dir", (None, "the default"))[1])
     for name, (_, origin) in merged.items():
@@ -121,6 +132,16 @@ def load_settings(
 
 
 Given = tuple[Any, str]  # a value and the place it came from
+
+
+def _data_dir(given: Mapping[str, Given]) -> Path:
+    value, origin = given.get("data_dir", (default_data_dir(), "the default"))
+    if not str(value).strip():  # as a path it would be the folder we happen to be in
+        raise SettingsError(f"The setting “data_dir” (from {origin}) is empty; name a folder or leave it out.")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(f"The setting “data_dir” (from {origin}) is not valid: {error}") from error
 
 
 def _from_file(path: Path) -> dict[str, Given]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import gzip
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import pydantic_core
@@ -25,6 +27,14 @@ ARRAYS = (
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
+
+# Every escape of a JSON text, so that the second half of a pair or an escaped backslash is never taken for a start.
+_ESCAPE = re.compile(
+    rb"""\\(?: u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
+          | (?P<lone> u[dD][89a-fA-F][0-9a-fA-F]{2} )
+          | . )""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ def open_document(body: bytes, content_encoding: str, limit_bytes: int) -> Docum
 
 
 def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
-    """Undo gzip, by header or by its first bytes, never producing more than the limit.
+    """Undo gzip, known by its first bytes, never producing more than the limit.
 
     Raises `UnsupportedFormat` for other encodings, `MalformedUpload` for broken or cut gzip and
     `UploadTooLarge` past the limit, so that a small bomb stays small.
@@ -66,24 +76,19 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
         return body
     parts: list[bytes] = []
     total = 0
-    rest = body
-    while rest:  # a gzip file may have several members (RFC 1952, section 2.2)
-        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        try:
-            while not member.eof:
-                part = member.decompress(rest, _CHUNK)
-                rest = member.unconsumed_tail
-                if not part and not rest and not member.eof:
-                    raise MalformedUpload("The gzip body ends too early; it was cut on the way.")
+    try:
+        with gzip.open(BytesIO(body)) as stream:
+            while part := stream.read(_CHUNK):
                 total += len(part)
                 if total > limit_bytes:
                     raise UploadTooLarge(
                         f"The body unpacks to more than {limit_bytes // 2**20} MB; turn on Batch Requests in the automation."
                     )
                 parts.append(part)
-        except zlib.error as error:
-            raise MalformedUpload("The gzip body is damaged.") from error
-        rest = member.unused_data.lstrip(b"\0")
+    except EOFError as error:
+        raise MalformedUpload("The gzip body ends too early; it was cut on the way.") from error
+    except (OSError, zlib.error) as error:
+        raise MalformedUpload("The gzip body is damaged.") from error
     return b"".join(parts)
 
 
@@ -93,12 +98,17 @@ def _parse(body: bytes) -> Any:
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
         return pydantic_core.from_json(body, allow_inf_nan=True)
-    except ValueError as error:
-        first_word = str(error)
-    # The strict parser refuses a lone surrogate anywhere in the document; that must cost one text, not the upload.
+    except ValueError:
+        # The parser refuses a lone surrogate anywhere in the document; that must cost one text, not the upload.
+        mended = _ESCAPE.sub(_mend, body)
     try:
-        return json.loads(body.decode("utf-8"))
+        body.decode("utf-8")
+        return pydantic_core.from_json(mended, allow_inf_nan=True)
     except UnicodeDecodeError as error:
         raise MalformedUpload("The body is not UTF-8 text; send JSON in UTF-8.") from error
-    except (ValueError, RecursionError) as error:
-        raise MalformedUpload(f"The body is not JSON: {first_word}.") from error
+    except ValueError as error:
+        raise MalformedUpload(f"The body is not JSON: {error}.") from error
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape["lone"] else escape[0]

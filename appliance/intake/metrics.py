@@ -15,10 +15,12 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance.catalog.load import Catalogue
+from appliance.catalog.names import LONGEST
 from appliance.catalog.rows import Metric
 from appliance.domain.quarantine import Reason
 from appliance.domain.sample import (
@@ -28,9 +30,11 @@ from appliance.domain.sample import (
     Batch,
     Grain,
     SeriesKey,
+    bounded,
     bucket_seconds,
     infer_grain,
     is_finer_than,
+    local_day,
     normalise_source,
 )
 from appliance.domain.text import storable, storable_text
@@ -40,6 +44,7 @@ from appliance.intake.timestamps import BadTimestamp, Timestamps
 
 NAME_LENGTH = 80
 UNIT_LENGTH = 40
+LONGEST_READING_US = 366 * DAY_S * SECOND_US  # an end further from the start is a slip, and not a duration
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
@@ -90,6 +95,7 @@ class Columns:
     item: list[int] = field(default_factory=list)
     start: list[int] = field(default_factory=list)
     offset: list[int] = field(default_factory=list)
+    day: list[int] = field(default_factory=list)
     until: dict[int, int] = field(default_factory=dict)
     value: list[float | None] = field(default_factory=list)
     minimum: list[float | None] = field(default_factory=list)
@@ -162,6 +168,8 @@ class MetricsReader:
         """Return the shapes points of this metric may have. Raises `Unreadable` for all of its points."""
         if not isinstance(name, str) or not name.strip():
             raise Unreadable(Reason.WRONG_SHAPE, "The metric has no name.")
+        if len(name) > LONGEST:
+            raise Unreadable(Reason.WRONG_SHAPE, "The metric's name is too long to be one.")
         unit = storable_text(unit, UNIT_LENGTH).strip() if isinstance(unit, str) else ""
         metric = self._catalogue.metric(name)
         if metric is not None:
@@ -205,24 +213,24 @@ class MetricsReader:
         if shape is None or len(shape) != 1 or set(map(type, points)) != {dict}:
             return None
         fields = shape[0]
-        if not set().union(*points) <= {"date", "source", *fields.names}:
+        expected = ["date", *fields.names, *(["source"] if "source" in points[0] else [])]
+        if set(map(len, points)) != {len(expected)}:
             return None
         try:
-            dates = [point["date"] for point in points]
-            numbers = [[point[name] for point in points] for name in fields.names]
+            dates, *numbers = [list(map(itemgetter(name), points)) for name in expected]
         except KeyError:
             return None
-        names = [point.get("source", "") for point in points]
+        names = numbers.pop() if expected[-1] == "source" else [""]
         if set(map(type, dates)) != {str} or not set(map(type, names)) <= {str, type(None)}:
             return None
         converted = [_converted(fields.target, column) for column in numbers]
         if None in converted:
             return None
         try:
-            starts, offsets = self._timestamps.read_all(dates)
+            starts, offsets, days = self._timestamps.read_all(dates)
         except BadTimestamp:
             return None
-        columns = Columns(list(range(first_item, first_item + len(points))), starts, offsets)
+        columns = Columns(list(range(first_item, first_item + len(points))), starts, offsets, days)
         columns.value, columns.minimum, columns.maximum = (*converted, [], [])[:3]  # type: ignore[assignment]
         return self._by_source(fields.target, names, columns)
 
@@ -235,6 +243,7 @@ class MetricsReader:
             part.item.append(columns.item[position])
             part.start.append(columns.start[position])
             part.offset.append(columns.offset[position])
+            part.day.append(columns.day[position])
             part.value.append(columns.value[position])
             if columns.minimum:
                 part.minimum.append(columns.minimum[position])
@@ -274,7 +283,7 @@ class MetricsReader:
         read = [(fields, numbers) for fields, numbers in read if any(number is not None for number in numbers)]
         if not read:
             raise Unreadable(Reason.MISSING_VALUE, "The data point holds no value.")
-        used = {"date", "source", "start", "end", *(name.casefold() for fields, _ in read for name in fields.names)}
+        used = {"date", "source", "start", "end", *(name.casefold() for fields in shape for name in fields.names)}
         extra = {name: storable(value) for name, value in point.items() if str(name).casefold() not in used}
         for fields, numbers in read:
             columns = gathered[fields.target, self._source(source)]
@@ -282,6 +291,7 @@ class MetricsReader:
             columns.item.append(item)
             columns.start.append(start)
             columns.offset.append(offset)
+            columns.day.append(local_day(start, offset))
             columns.value.append(numbers[0])
             columns.minimum.append(numbers[1] if len(numbers) > 1 else None)
             columns.maximum.append(numbers[2] if len(numbers) > 1 else None)
@@ -294,7 +304,7 @@ class MetricsReader:
             until, _ = self._timestamps.read(end)
         except BadTimestamp:
             return
-        if until > columns.start[position]:
+        if 0 < until - columns.start[position] <= LONGEST_READING_US:
             columns.until[position] = until
 
 
@@ -315,6 +325,7 @@ class MetricsReader:
         batch.item += columns.item
         batch.start += columns.start
         batch.offset += columns.offset
+        batch.day += columns.day
         batch.duration += _durations(grain, columns)
         _extend_bounds(batch, columns, before)
         batch.value += columns.value
@@ -322,7 +333,7 @@ class MetricsReader:
 
     def _grain(self, target: Target, columns: Columns) -> Grain:
         stated = self._automation.grain(is_heart_rate=target.key == "heart_rate")
-        if stated is not None and not is_finer_than(stated, columns.start):
+        if stated is not None and not is_finer_than(stated, columns.start, columns.offset):
             return stated
         inferred = infer_grain(columns.start, columns.offset)
         self._reading.advice.setdefault(*_inferred_advice(stated))
@@ -370,7 +381,7 @@ _WIDER_THAN_A_DAY = {Grain.WEEK, Grain.MONTH, Grain.YEAR}
 def unknown_key(name: str) -> str:
     """Return the key under which a metric the catalogue lacks is stored: its own name, in the house's spelling."""
     text = unicodedata.normalize("NFKC", storable_text(name)).casefold()
-    return re.sub(r"\W+", "_", text).strip("_")[:NAME_LENGTH] or "unnamed"
+    return bounded(re.sub(r"\W+", "_", text).strip("_"), NAME_LENGTH) or "unnamed"
 
 
 def _folded(name: str) -> str:

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from appliance.domain.sample import SECOND_US
+from appliance.domain.sample import SECOND_US, local_day
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
 MAX_OFFSET_S = 15 * 3_600  # the widest offset in use is +14:00
 
-_NORM_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d) ([+-])(\d\d)(\d\d)", re.ASCII)
+_NORM_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d) ([+-])(\d\d)([0-5]\d)", re.ASCII)
 _NORM_CLOCK = re.compile(r" ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)", re.ASCII)
 _NORM_LENGTH = len("2026-08-07 10:00:00 +0200")
 
@@ -52,33 +52,34 @@ class Timestamps:
             raise BadTimestamp("there is no date" if text is None else "the date is not a text")
         if len(text) == _NORM_LENGTH:
             try:
-                base, offset = self._days[text[:10] + text[19:]]
+                base, offset, _ = self._days[text[:10] + text[19:]]
                 return base + self._clocks[text[10:19]], offset
             except BadTimestamp:
                 pass
         return _read_any(text, self._zone)
 
-    def read_all(self, texts: Sequence[str]) -> tuple[list[int], list[int]]:
-        """Return instants and offsets of dates that are all in the norm's spelling.
+    def read_all(self, texts: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
+        """Return instants, offsets and local days of dates that are all in the norm's spelling.
 
         Raises `BadTimestamp` if any is not; read those one by one.
         """
         if set(map(len, texts)) - {_NORM_LENGTH}:
             raise BadTimestamp("not all dates are in the usual spelling")
-        days = [self._days[text[:10] + text[19:]] for text in texts]
-        clocks = self._clocks
-        starts = [base + clocks[text[10:19]] for (base, _), text in zip(days, texts, strict=True)]
-        return starts, [offset for _, offset in days]
+        days, clocks = self._days, self._clocks
+        found = [days[text[:10] + text[19:]] for text in texts]
+        starts = [told[0] + clocks[text[10:19]] for told, text in zip(found, texts, strict=True)]
+        return starts, [told[1] for told in found], [told[2] for told in found]
 
 
-class _Days(dict[str, tuple[int, int]]):
-    def __missing__(self, key: str) -> tuple[int, int]:
+class _Days(dict[str, tuple[int, int, int]]):
+    def __missing__(self, key: str) -> tuple[int, int, int]:
         found = _NORM_DAY.fullmatch(key)
         if not found:
             raise BadTimestamp("not in the usual spelling")
         year, month, day, sign, hours, minutes = found.groups()
         offset = (int(hours) * 3_600 + int(minutes) * 60) * (-1 if sign == "-" else 1)
-        self[key] = result = _instant(int(year), int(month), int(day), 0, offset), offset
+        midnight = _instant(int(year), int(month), int(day), 0, offset)
+        self[key] = result = midnight, offset, local_day(midnight, offset)
         return result
 
 
@@ -119,14 +120,17 @@ def _offset(text: str) -> int:
     if text in "Zz":
         return 0
     digits = text[1:].replace(":", "")
-    offset = int(digits[:2]) * 3_600 + int(digits[2:]) * 60
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if minutes > 59:
+        raise BadTimestamp("there is no such offset from UTC")
+    offset = hours * 3_600 + minutes * 60
     return offset if text[0] == "+" else -offset
 
 
 def _instant(year: int, month: int, day: int, clock_us: int, offset_s: int) -> int:
     if not EARLIEST_YEAR <= year <= LATEST_YEAR:
         raise BadTimestamp(f"the year {year} is out of range")
-    if abs(offset_s) > MAX_OFFSET_S or offset_s % 3_600 % 60:
+    if abs(offset_s) > MAX_OFFSET_S:
         raise BadTimestamp("there is no such offset from UTC")
     try:
         midnight = datetime(year, month, day, tzinfo=UTC)

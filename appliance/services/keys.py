@@ -23,7 +23,7 @@ from appliance.cache.limiter import Allowance, Limiter
 from appliance.domain.key import ApiKey, Scope, StoredKey
 from appliance.domain.person import Person
 from appliance.foundation.clock import Clock
-from appliance.foundation.errors import KeyInvalid, KeyMissing, NotFound, RequestError, ScopeDenied
+from appliance.foundation.errors import Conflict, KeyInvalid, KeyMissing, NotFound, RequestError, ScopeDenied
 from appliance.foundation.telemetry import Telemetry
 from appliance.storage import keys, people
 from appliance.storage.database import Database
@@ -112,7 +112,8 @@ class Keys:
                 person_id=person.person_id,
                 name=name,
                 scopes=frozenset(scopes),
-                expires_at=None if expires_days is None else self._clock.now() + timedelta(days=expires_days),
+                created_at=(now := self._clock.now()),
+                expires_at=None if expires_days is None else now + timedelta(days=expires_days),
             )
             keys.note(connection, key.key_id, "created")
         log.info("key_created", key_id=key.key_id, scopes=sorted(key.scopes))
@@ -135,11 +136,17 @@ class Keys:
         return key
 
     def rotate(self, key_id: int, person_id: int | None = None) -> NewKey:
-        """Close a key and make another with the same name, person and scopes. Raises `NotFound`."""
+        """Close a key and make another with the same name, person and scopes, for as many days.
+
+        Raises `NotFound`, and `Conflict` for a key that is closed already: nobody gets in again that way.
+        """
         with self._database.transaction() as connection:
             key = self._found(keys.find(connection, key_id, person_id), key_id)
             person = people.find(connection, key.person_id)
-        fresh = self.create(key.name, key.scopes, person_name=person.name)
+        if not key.is_open(self._clock.now()):
+            raise Conflict(f"The API key {key_id} is closed already; make a new one.")
+        days = None if key.expires_at is None else max(1, round((key.expires_at - key.created_at) / timedelta(days=1)))
+        fresh = self.create(key.name, key.scopes, person_name=person.name, expires_days=days)
         with self._database.transaction() as connection:
             keys.note(connection, key_id, "rotated", f"to key {fresh.key.key_id}")
         self.revoke(key_id)

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from operator import le, sub
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from appliance.domain.localday import day_start_us, microseconds
-from appliance.domain.sample import DAY_US, GRAIN_SECONDS, SECOND_US, Batch, Grain, SeriesKey
-from appliance.domain.truth import Day, Rows, Rule, Strand, resolve
+from appliance.domain.sample import DAY_US, GRAIN_SECONDS, SECOND_US, Batch, Grain, SeriesKey, Stored, local_day
+from appliance.domain.truth import Day, Rows, Rule, Strand, overlaps_itself, resolve
 from appliance.domain.upload import Counts, Upload
-from appliance.domain.verdict import Held, Judgement, Verdict, judge
+from appliance.domain.verdict import Judgement, Verdict, judge
 from appliance.storage import rollups, samples, series, uploads
-from appliance.storage.binary import HeldRow
 from appliance.storage.samples import NewRows, Window
 from appliance.storage.series import SeriesState
 
 # Offsets lie between −12 and +14 hours, so a local day's samples lie within it widened by this much in UTC.
 _OFFSET_SPAN_US = 15 * 3_600 * SECOND_US
 
-# Where more rows than this are held for each one that came, looking each up is cheaper than reading the stretch.
-_SPARSE = 8
+# Starts further apart than this are looked up apart, so that two old values do not make us read the years between.
+_GAP_US = 2 * DAY_US
 
 RuleOf = Callable[[str], Rule]
 T = TypeVar("T")
@@ -48,11 +49,16 @@ class Storing:
             return []
         self._find_series(batches)
         held = self._held(batches)
-        before = {state.series_id: (state.first, state.last) for state in self.states.values()}
         judged = {key: judge(batch, held[key], self.upload.upload_id) for key, batch in batches.items()}
-        self._write(batches, judged)
         touched = self._touched_days(batches, judged, held)
-        self._refresh_rollups(batches, judged, touched, before)
+        known = rollups.told_days(self.connection, self.upload.person_id, touched) if touched else {}
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            # Postgres is busy taking the rows; meanwhile the days nobody has told before are resolved from memory.
+            writing = aside.submit(self._write, batches, judged)
+            resolved = self._resolve_new_days(batches, judged, touched, known)
+            writing.result()
+        self._resolve_known_days(resolved, known)
+        write_rollups(self.connection, self.upload.person_id, resolved, known)
         return [(batch, judged[key]) for key, batch in batches.items()]
 
     def _find_series(self, batches: Mapping[SeriesKey, Batch]) -> None:
@@ -61,12 +67,10 @@ class Storing:
         new = [key for key in batches if key not in self.states]
         self.states |= series.add(self.connection, person_id, new)
 
-    def _held(self, batches: Mapping[SeriesKey, Batch]) -> dict[SeriesKey, dict[int, Held]]:
+    def _held(self, batches: Mapping[SeriesKey, Batch]) -> dict[SeriesKey, Stored | None]:
         windows = [window for key, batch in batches.items() for window in _windows(self.states[key], batch)]
-        by_id: dict[int, dict[int, Held]] = defaultdict(dict)
-        for row in samples.held(self.connection, self.upload.person_id, windows):
-            by_id[row.series_id][row.start] = Held(*row[2:])
-        return {key: by_id[self.states[key].series_id] for key in batches}
+        found = samples.held(self.connection, self.upload.person_id, windows)
+        return {key: found.get(self.states[key].series_id) for key in batches}
 
     def _write(self, batches: Mapping[SeriesKey, Batch], judged: Mapping[SeriesKey, Judgement]) -> None:
         new = [
@@ -97,76 +101,63 @@ class Storing:
         self,
         batches: Mapping[SeriesKey, Batch],
         judged: Mapping[SeriesKey, Judgement],
-        held: Mapping[SeriesKey, Mapping[int, Held]],
+        held: Mapping[SeriesKey, Stored | None],
     ) -> dict[str, set[int]]:
         touched: dict[str, set[int]] = defaultdict(set)
         for key, judgement in judged.items():
             if GRAIN_SECONDS[key.grain] > GRAIN_SECONDS[Grain.DAY]:
                 continue
-            batch = batches[key]
+            batch, stored = batches[key], held[key]
             days = touched[key.metric]
-            days.update(
-                {
-                    (start + offset * SECOND_US) // DAY_US
-                    for start, offset in zip(
-                        _at(batch.start, judgement.insert), _at(batch.offset, judgement.insert), strict=True
-                    )
-                }
-            )
-            for position in judgement.update:
-                start = batch.start[position]
-                days.add((start + held[key][start].offset * SECOND_US) // DAY_US)
+            days.update(_at(batch.day, judgement.insert))
+            if stored is not None and judgement.update:
+                offsets = dict(zip(stored.start, stored.offset, strict=True))
+                starts = _at(batch.start, judgement.update)
+                days.update((start + offsets[start] * SECOND_US) // DAY_US for start in starts)
         return {metric: days for metric, days in touched.items() if days}
 
-    def _refresh_rollups(
+    def _resolve_new_days(
         self,
         batches: Mapping[SeriesKey, Batch],
         judged: Mapping[SeriesKey, Judgement],
         touched: Mapping[str, set[int]],
-        before: Mapping[int, tuple[int | None, int | None]],
-    ) -> None:
-        fresh = {metric for metric, days in touched.items() if not self._was_told(metric, days, before)}
+        known: Mapping[str, set[int]],
+    ) -> dict[str, list[Day]]:
         told = microseconds(self.upload.received_at)
         strands: dict[str, list[Strand]] = defaultdict(list)
         for key, judgement in judged.items():
-            if key.metric in fresh and judgement.insert:
+            if judgement.insert and touched.get(key.metric, set()) - known.get(key.metric, set()):
                 rows = _rows_of_batch(batches[key], judgement.insert, told)
                 strands[key.metric].append(Strand(self.states[key].series_id, key.source, key.grain, rows))
-        known = {metric: days for metric, days in touched.items() if metric not in fresh}
-        for metric, found in load_strands(self.connection, self.upload.person_id, self.states, known).items():
-            strands[metric] += found
-        write_rollups(self.connection, self.upload.person_id, self.rule_of, strands, touched, known)
+        return {
+            metric: [
+                day
+                for day in resolve(self.rule_of(metric), strands[metric])
+                if day.day in days and day.day not in known[metric]
+            ]
+            for metric, days in touched.items()
+        }
 
-    def _was_told(
-        self, metric: str, days: Iterable[int], before: Mapping[int, tuple[int | None, int | None]]
-    ) -> bool:
-        """Whether any series of the metric held samples near these days before this upload."""
-        begin = day_start_us(min(days)) - _OFFSET_SPAN_US
-        end = day_start_us(max(days) + 1) + _OFFSET_SPAN_US
-        for key, state in self.states.items():
-            first, last = before[state.series_id]
-            if key.metric == metric and first is not None and last is not None and first < end and last >= begin:
-                return True
-        return False
+    def _resolve_known_days(self, resolved: dict[str, list[Day]], known: Mapping[str, set[int]]) -> None:
+        from_table = load_strands(self.connection, self.upload.person_id, self.states, known)
+        for metric, days in known.items():
+            resolved[metric] += [
+                day for day in resolve(self.rule_of(metric), from_table.get(metric, ())) if day.day in days
+            ]
 
 
 def write_rollups(
     connection: Connection,
     person_id: int,
-    rule_of: RuleOf,
-    strands: Mapping[str, Sequence[Strand]],
-    touched: Mapping[str, set[int]],
+    resolved: Mapping[str, Sequence[Day]],
     known: Mapping[str, set[int]],
 ) -> None:
-    """Resolve the touched days of each metric and write them, in place of what was known of them."""
-    told: list[tuple[str, Sequence[Day]]] = []
-    for metric, days in touched.items():
-        resolved = [day for day in resolve(rule_of(metric), strands.get(metric, ())) if day.day in days]
-        if metric in known:
+    """Write the truth of days, in place of what was known of them."""
+    for metric, days in known.items():
+        if days:
             rollups.forget_days(connection, person_id, metric, sorted(days))
-        told.append((metric, resolved))
-    if told:
-        rollups.insert_days(connection, person_id, told)
+    if any(resolved.values()):
+        rollups.insert_days(connection, person_id, resolved.items())
 
 
 def load_strands(
@@ -175,35 +166,48 @@ def load_strands(
     states: Mapping[SeriesKey, SeriesState],
     days: Mapping[str, set[int]],
 ) -> dict[str, list[Strand]]:
-    """Read back all stored rows of these days of these metrics; neighbouring days may come in part."""
-    keys = {state.series_id: key for key, state in states.items() if key.metric in days}
+    """Read back all stored rows of these days of these metrics (of one metric a few days more, if another has them)."""
+    keys = {state.series_id: key for key, state in states.items() if days.get(key.metric)}
     windows = [
         Window(state.series_id, *span)
         for key, state in states.items()
-        if key.metric in days
-        for span in _spans(days[key.metric])
+        for span in _spans(days.get(key.metric, ()))
+        if state.first is not None and state.last is not None and span[0] <= state.last and span[1] >= state.first
     ]
-    rows: dict[int, list[HeldRow]] = defaultdict(list)
-    for row in samples.held(connection, person_id, windows):
-        rows[row.series_id].append(row)
-    upload_ids = {row.upload_id for held in rows.values() for row in held}
-    received = uploads.received_instants(connection, person_id, upload_ids) if upload_ids else {}
+    wanted = set().union(*days.values())
+    found = samples.held(connection, person_id, windows, days=sorted(wanted))
     strands: dict[str, list[Strand]] = defaultdict(list)
-    for series_id, held in rows.items():
+    for series_id, stored in found.items():
         key = keys[series_id]
-        strands[key.metric].append(Strand(series_id, key.source, key.grain, _rows_of_held(held, received)))
+        strands[key.metric].append(Strand(series_id, key.source, key.grain, _rows_of_stored(stored)))
+    contested = {
+        metric for metric, several in strands.items() if len(several) > 1 or any(map(overlaps_itself, several))
+    }
+    upload_ids = {
+        upload_id for series_id, stored in found.items() if keys[series_id].metric in contested for upload_id in stored.upload_id
+    }
+    if upload_ids:
+        received = uploads.received_instants(connection, person_id, upload_ids)
+        for metric in contested:
+            strands[metric] = [
+                replace(strand, rows=replace(strand.rows, told=[received[n] for n in found[strand.series_id].upload_id]))
+                for strand in strands[metric]
+            ]
     return strands
 
 
 def _windows(state: SeriesState, batch: Batch) -> list[Window]:
-    """Return where to look for what is held of a batch: one stretch, or each start where it is thinly spread."""
-    first, last = min(batch.start), max(batch.start)
-    if state.first is None or state.last is None or last < state.first or first > state.last:
+    """Return where to look for what is held of a batch."""
+    starts = batch.start
+    if state.first is None or state.last is None or max(starts) < state.first or min(starts) > state.last:
         return []
-    share = (min(last, state.last) - max(first, state.first)) / max(1, state.last - state.first)
-    if state.samples * share > _SPARSE * len(batch) + 1_000:
-        return [Window(state.series_id, start, start) for start in sorted(set(batch.start))]
-    return [Window(state.series_id, first, last)]
+    ordered = starts if all(map(le, starts, starts[1:])) else sorted(starts)
+    gaps = [n for n, gap in enumerate(map(sub, ordered[1:], ordered), 1) if gap > _GAP_US]
+    edges = [0, *gaps, len(ordered)]
+    return [
+        Window(state.series_id, ordered[begin], ordered[end - 1])
+        for begin, end in zip(edges, edges[1:], strict=False)
+    ]
 
 
 def _spans(days: Iterable[int]) -> list[tuple[int, int]]:
@@ -219,40 +223,33 @@ def _spans(days: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _rows_of_batch(batch: Batch, positions: Sequence[int], told: int) -> Rows:
-    ordered = positions
-    if any(later < earlier for earlier, later in zip(batch.start, batch.start[1:], strict=False)):
-        ordered = sorted(positions, key=batch.start.__getitem__)
-    elif len(positions) == len(batch):
-        return Rows(
-            batch.start,
-            batch.offset,
-            batch.duration,
-            batch.value,
-            batch.minimum,
-            batch.maximum,
-            [told] * len(batch),
-        )
+    if not all(map(le, batch.start, batch.start[1:])):
+        positions = sorted(positions, key=batch.start.__getitem__)
+        whole = False
+    else:
+        whole = len(positions) == len(batch)
+
+    def column(values: Sequence[T]) -> Sequence[T]:
+        return values if whole or not values else [values[position] for position in positions]
+
     return Rows(
-        _at(batch.start, ordered),
-        _at(batch.offset, ordered),
-        _at(batch.duration, ordered),
-        _at(batch.value, ordered),
-        _at(batch.minimum, ordered) if batch.minimum else (),
-        _at(batch.maximum, ordered) if batch.maximum else (),
-        [told] * len(ordered),
+        column(batch.start),
+        column(batch.offset),
+        column(batch.day),
+        column(batch.duration),
+        column(batch.value),
+        column(batch.minimum),
+        column(batch.maximum),
+        [told] * len(positions),
     )
 
 
-def _rows_of_held(held: Sequence[HeldRow], received: Mapping[int, int]) -> Rows:
-    has_bounds = any(row.minimum is not None or row.maximum is not None for row in held)
+def _rows_of_stored(stored: Stored) -> Rows:
+    days = [local_day(stored.start[0], stored.offset[0])] * len(stored)
+    if min(stored.offset) != max(stored.offset) or local_day(stored.start[-1], stored.offset[-1]) != days[0]:
+        days = [local_day(start, offset) for start, offset in zip(stored.start, stored.offset, strict=True)]
     return Rows(
-        [row.start for row in held],
-        [row.offset for row in held],
-        [row.duration for row in held],
-        [row.value for row in held],
-        [row.minimum for row in held] if has_bounds else (),
-        [row.maximum for row in held] if has_bounds else (),
-        [received[row.upload_id] for row in held],
+        stored.start, stored.offset, days, stored.duration, stored.value, stored.minimum, stored.maximum, ()
     )
 
 

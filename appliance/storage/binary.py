@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from appliance.domain.sample import Batch
 
@@ -26,28 +26,12 @@ _START = struct.Struct(f">{_KEY}")
 _DOUBLE = struct.Struct(">id")
 _BIGINT = struct.Struct(">iq")
 
+# An array's elements follow 20 bytes of dimensions, each after its length.
+_ARRAY_HEAD = 20
+_ELEMENTS = {4: struct.Struct(">4xi"), 8: struct.Struct(">4xq")}
+_DOUBLES = struct.Struct(">4xd")
+
 SAMPLE_COLUMNS = "person_id, series_id, start_at, utc_offset, duration, value, min, max, upload_id, extra"
-
-# What `held_rows` reads, nulls told as NaN so that every row has the same width.
-HELD_COLUMNS = (
-    "series_id, start_at, utc_offset, duration, coalesce(value, 'NaN'), coalesce(min, 'NaN'), "
-    "coalesce(max, 'NaN'), upload_id"
-)
-_HELD = struct.Struct(">2x4xq4xq4xi4xi4xd4xd4xd4xq")
-
-
-class HeldRow(NamedTuple):
-    """A stored sample. Units as in `Batch`."""
-
-    series_id: int
-    start: int
-    offset: int
-    duration: int
-    value: float | None
-    minimum: float | None
-    maximum: float | None
-    upload_id: int
-
 
 def pack_samples(
     batch: Batch, positions: Sequence[int], person_id: int, series_id: int, upload_id: int
@@ -100,17 +84,17 @@ def _jsonb(value: dict[str, Any] | None) -> bytes:
     return struct.pack(">i", len(text)) + text
 
 
-def held_rows(copied: bytes) -> Iterator[HeldRow]:
-    """Read rows of `HELD_COLUMNS` out of COPY's output, header and trailer included."""
-    body = memoryview(copied)[len(HEADER) : len(copied) - len(TRAILER)]
-    for series_id, start, offset, duration, value, low, high, upload_id in _HELD.iter_unpack(body):
-        yield HeldRow(
-            series_id,
-            start + EPOCH_US,
-            offset,
-            duration,
-            value if value == value else None,
-            low if low == low else None,
-            high if high == high else None,
-            upload_id,
-        )
+
+def int_array(value: bytes, width: int) -> list[int]:
+    """Read a one-dimensional array of whole numbers without nulls, each `width` bytes wide."""
+    return [number for (number,) in _ELEMENTS[width].iter_unpack(memoryview(value)[_ARRAY_HEAD:])]
+
+
+def instant_array(value: bytes) -> list[int]:
+    """Read an array of instants as µs since 1970 UTC."""
+    return [number + EPOCH_US for (number,) in _ELEMENTS[8].iter_unpack(memoryview(value)[_ARRAY_HEAD:])]
+
+
+def double_array(value: bytes) -> list[float]:
+    """Read an array of numbers without nulls."""
+    return [number for (number,) in _DOUBLES.iter_unpack(memoryview(value)[_ARRAY_HEAD:])]

@@ -28,6 +28,7 @@ class Database:
             max_overflow=4,
             pool_timeout=20,
             pool_pre_ping=True,
+            hide_parameters=True,  # they are health values, and errors go to the log
             # No server-side prepared statements: behind pgbouncer a connection may change under us.
             connect_args={"connect_timeout": 5, "prepare_threshold": None},
         )

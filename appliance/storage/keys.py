@@ -66,6 +66,7 @@ def add(
     person_id: int,
     name: str,
     scopes: Iterable[Scope],
+    created_at: datetime,
     expires_at: datetime | None,
 ) -> ApiKey:
     """Add a key; `secret_hash` is the keyed hash of its secret."""
@@ -77,6 +78,7 @@ def add(
             person_id=person_id,
             name=name,
             scopes=sorted(scopes),
+            created_at=created_at,
             expires_at=expires_at,
         )
         .returning(*_COLUMNS)

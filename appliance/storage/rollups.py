@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -35,6 +35,28 @@ def forget_days(connection: Connection, person_id: int, metric: str, days: Seque
         ),
         {"person": person_id, "metric": metric, "days": list(days)},
     )
+
+
+def told_days(connection: Connection, person_id: int, days: Mapping[str, set[int]]) -> dict[str, set[int]]:
+    """Return those of the days (numbers from 1970-01-01) of each metric for which samples are held."""
+    rows = connection.execute(
+        text(
+            "SELECT metric, day - date '1970-01-01' AS n FROM rollup WHERE person_id = :person"
+            " AND metric = ANY(CAST(:metrics AS text[])) AND day BETWEEN date '1970-01-01' + CAST(:first AS integer)"
+            " AND date '1970-01-01' + CAST(:last AS integer)"
+        ),
+        {
+            "person": person_id,
+            "metrics": list(days),
+            "first": min((min(wanted) for wanted in days.values()), default=0),
+            "last": max((max(wanted) for wanted in days.values()), default=0),
+        },
+    )
+    told: dict[str, set[int]] = {metric: set() for metric in days}
+    for row in rows:
+        if row.n in days[row.metric]:
+            told[row.metric].add(row.n)
+    return told
 
 
 def insert_days(connection: Connection, person_id: int, days: Iterable[tuple[str, Sequence[Day]]]) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from psycopg import sql
 from sqlalchemy import Connection, Row, and_, select, text, tuple_
 
-from appliance.domain.sample import Batch
+from appliance.domain.sample import Batch, Stored
 from appliance.storage import binary
 from appliance.storage.database import driver_connection
 from appliance.storage.tables import sample, series, source
@@ -44,35 +43,93 @@ def insert_rows(connection: Connection, person_id: int, upload_id: int, rows: It
         copy.write(binary.TRAILER)
 
 
-def held(connection: Connection, person_id: int, windows: Sequence[Window]) -> Iterable[binary.HeldRow]:
-    """Return the samples in these windows, by window and then by start."""
+def held(
+    connection: Connection, person_id: int, windows: Sequence[Window], *, days: Sequence[int] | None = None
+) -> dict[int, Stored]:
+    """Return what is held in these windows, by series; windows of one series are disjoint and in order.
+
+    With `days` (local ones, from 1970-01-01), only what falls on those. Columns travel as arrays: reading fifty thousand rows one by one takes four times as long.
+    """
     if not windows:
-        return ()
-    query = sql.SQL(
-        """
-        COPY (
-            SELECT {columns}
-            FROM unnest({ids}::bigint[], {firsts}::bigint[], {lasts}::bigint[]) WITH ORDINALITY AS wanted(id, first, last, n)
-            CROSS JOIN LATERAL (
-                SELECT * FROM sample
-                WHERE person_id = {person} AND series_id = wanted.id
-                  AND start_at >= timestamptz 'epoch' + wanted.first * interval '1 microsecond'
-                  AND start_at <= timestamptz 'epoch' + wanted.last * interval '1 microsecond'
-                ORDER BY start_at
-                OFFSET 0 -- keeps the planner at one index range per window
-            ) AS s
-            ORDER BY wanted.n, start_at
-        ) TO STDOUT (FORMAT binary)
-        """
-    ).format(
-        columns=sql.SQL(binary.HELD_COLUMNS),
-        person=sql.Literal(person_id),
-        ids=sql.Literal([window.series_id for window in windows]),
-        firsts=sql.Literal([window.first for window in windows]),
-        lasts=sql.Literal([window.last for window in windows]),
+        return {}
+    with driver_connection(connection).cursor(binary=True) as cursor:
+        cursor.execute(
+            _HELD,
+            {
+                "person": person_id,
+                "ids": [window.series_id for window in windows],
+                "firsts": [window.first for window in windows],
+                "lasts": [window.last for window in windows],
+                "days": None if days is None else list(days),
+            },
+        )
+        result = cursor.pgresult
+        assert result is not None  # noqa: S101  a SELECT has one
+        found: dict[int, Stored] = {}
+        for row in range(result.ntuples):
+            if result.get_value(row, 1) is not None:
+                series_id = int.from_bytes(result.get_value(row, 0) or b"")
+                part = _stored([result.get_value(row, column) for column in range(1, 11)])
+                found[series_id] = _joined(found[series_id], part) if series_id in found else part
+        return found
+
+
+_HELD = """
+    SELECT wanted.id, told.*
+    FROM unnest(%(ids)s::bigint[], %(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY AS wanted(id, first, last, n)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(start_at), array_agg(utc_offset), array_agg(duration), array_agg(upload_id),
+               count(*) - count(value), array_agg(coalesce(value, 'NaN')),
+               count(min), array_agg(coalesce(min, 'NaN')), count(max), array_agg(coalesce(max, 'NaN'))
+        FROM (
+            SELECT * FROM sample
+            WHERE person_id = %(person)s AND series_id = wanted.id
+              AND start_at >= timestamptz 'epoch' + wanted.first * interval '1 microsecond'
+              AND start_at <= timestamptz 'epoch' + wanted.last * interval '1 microsecond'
+              AND (%(days)s::integer[] IS NULL OR
+                   (start_at AT TIME ZONE 'UTC' + utc_offset * interval '1 second')::date - date '1970-01-01'
+                   = ANY(%(days)s::integer[]))
+            ORDER BY start_at
+        ) AS s
+    ) AS told
+    ORDER BY wanted.n
+"""
+
+
+def _stored(columns: Sequence[bytes | None]) -> Stored:
+    start, offset, duration, upload_id, missing, value, lows, low, highs, high = (column or b"" for column in columns)
+    has_bounds = any(lows) or any(highs)
+    return Stored(
+        binary.instant_array(start),
+        binary.int_array(offset, 4),
+        binary.int_array(duration, 4),
+        _numbers(value, has_nulls=any(missing)),
+        _numbers(low, has_nulls=True) if has_bounds else (),
+        _numbers(high, has_nulls=True) if has_bounds else (),
+        binary.int_array(upload_id, 8),
     )
-    with driver_connection(connection).cursor() as cursor, cursor.copy(query) as copy:
-        return list(binary.held_rows(b"".join(copy)))
+
+
+def _numbers(array: bytes, *, has_nulls: bool) -> list[float | None]:
+    numbers: list[float | None] = list(binary.double_array(array))
+    return [None if number != number else number for number in numbers] if has_nulls else numbers
+
+
+def _joined(one: Stored, other: Stored) -> Stored:
+    def bounds(first: Sequence[float | None], second: Sequence[float | None]) -> list[float | None]:
+        if not first and not second:
+            return []
+        return [*(first or [None] * len(one)), *(second or [None] * len(other))]
+
+    return Stored(
+        [*one.start, *other.start],
+        [*one.offset, *other.offset],
+        [*one.duration, *other.duration],
+        [*one.value, *other.value],
+        bounds(one.minimum, other.minimum),
+        bounds(one.maximum, other.maximum),
+        [*one.upload_id, *other.upload_id],
+    )
 
 
 def revise_rows(

@@ -30,11 +30,7 @@ STORED = StoredKey(
 )
 
 offsets = st.integers(-82_800, 82_800).map(lambda seconds: timezone(timedelta(seconds=seconds)))
-instants = st.datetimes(
-    min_value=datetime.min + timedelta(days=2),
-    max_value=datetime.max - timedelta(days=2),
-    timezones=st.just(UTC) | offsets,
-)
+instants = st.datetimes(timezones=st.just(UTC) | offsets)
 stored_keys = st.builds(
     StoredKey,
     st.builds(
@@ -121,6 +117,7 @@ def test_a_key_forgotten_while_the_server_hung_is_not_found_when_it_is_back(
 ):
     keys.put(STORED)
     server.freeze()
+    assert not cache.answers()  # so that the next call is not even sent
     keys.forget("ab12CD")
     assert keys.get("ab12CD") is None
     server.thaw()
