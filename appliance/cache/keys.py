@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -22,15 +20,14 @@ FORGOTTEN_S = TTL_S + 60
 class KeyCache:
     """Stored keys by public id for 60 s. The keyed hash of the secret is here, the secret never."""
 
-    def __init__(self, cache: Cache, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._monotonic = monotonic
-        self._owed: dict[str, float] = {}
+        self._owed: set[str] = set()  # forgotten while the server was away, and still to be told to it
 
     def get(self, public_id: str) -> StoredKey | None:
         """Return the key as it was put at most 60 s ago, or None: then Postgres knows."""
         if public_id in self._owed:
-            self._settle(public_id)
+            self.forget(public_id)
             return None
 
         def ask(client: redis.Redis) -> list[bytes | None]:
@@ -52,18 +49,11 @@ class KeyCache:
         While the server is away this holds in this process at once; another process that still reaches the
         server may find the key until its 60 s are over.
         """
-
         name = _forgotten(public_id)
         if self._cache.attempt(lambda client: client.set(name, b"", ex=FORGOTTEN_S), None):
-            self._owed.pop(public_id, None)
+            self._owed.discard(public_id)
         elif self._cache.client is not None:
-            self._owed.setdefault(public_id, self._monotonic() + FORGOTTEN_S)
-
-    def _settle(self, public_id: str) -> None:
-        if self._monotonic() < self._owed.get(public_id, 0.0):
-            self.forget(public_id)
-        else:  # whatever the server still held of it has expired
-            self._owed.pop(public_id, None)
+            self._owed.add(public_id)
 
 
 def _entry(public_id: str) -> bytes:

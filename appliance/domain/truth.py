@@ -210,7 +210,7 @@ def _resolve_day(rule: Rule, day: int, strands: Sequence[Strand]) -> Day:
 
 def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
     told = [part for part in told if len(part.rows)]
-    if len(told) == 1 and not told[0].shares:
+    if len(told) == 1 and not told[0].shares and _hours_follow(told[0].rows):
         return _hours_of_one(rule, told[0])
     by_hour: dict[int, list[Told]] = defaultdict(list)
     for part in told:
@@ -229,6 +229,11 @@ def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
         [column[2] for column in columns],
         [sum(len(part.rows) for part in by_hour[start]) for start in starts],
     )
+
+
+def _hours_follow(rows: Rows) -> bool:
+    """Whether hours come in the order of their rows; not so where zones of whole and of half hours meet."""
+    return len({offset % 3_600 for offset in set(rows.offset)}) == 1
 
 
 def _hours_of_one(rule: Rule, told: Told) -> Hours:

@@ -55,7 +55,7 @@ def open_document(body: bytes, content_encoding: str, limit_bytes: int) -> Docum
     data = root.get("data")
     beside = {name: root[name] for name in ARRAYS if name in root}  # very old versions put arrays there
     if isinstance(data, dict):
-        return Document(beside | data)
+        return Document(beside | {name: found for name, found in data.items() if found or name not in beside})
     if beside:
         return Document(beside)
     raise MalformedUpload(

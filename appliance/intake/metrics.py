@@ -39,6 +39,7 @@ from appliance.domain.sample import (
 )
 from appliance.domain.text import storable, storable_text
 from appliance.domain.upload import Advice, Automation
+from appliance.intake.fields import Unreadable, finite_number
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.intake.timestamps import BadTimestamp, Timestamps
 
@@ -46,16 +47,6 @@ NAME_LENGTH = 80
 UNIT_LENGTH = 40
 LONGEST_READING_US = 366 * DAY_S * SECOND_US  # an end further from the start is a slip, and not a duration
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
-
-
-class Unreadable(Exception):  # noqa: N818  not an error of the program: an item's fate
-    """One item cannot be read; carries the reason and a sentence."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,18 +398,9 @@ def _converted(target: Target, column: list[Any]) -> list[float] | None:
 
 def _number(target: Target, sent: Any) -> float | None:
     """Return one number in the canonical unit, None where none was sent. Raises `Unreadable`."""
-    if sent is None:
+    number = finite_number(sent)
+    if number is None:
         return None
-    if isinstance(sent, str) and _NUMBER.fullmatch(sent):
-        sent = float(sent)
-    if isinstance(sent, bool) or not isinstance(sent, int | float):
-        raise Unreadable(Reason.NOT_A_NUMBER, "A value is not a number.")
-    try:
-        number = float(sent)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise Unreadable(Reason.NOT_A_NUMBER, "A value is not a finite number.")
     number = number * target.factor + target.shift
     if not target.low <= number <= target.high:
         raise Unreadable(

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from appliance.catalog.load import Catalogue
 from appliance.domain.quarantine import Reason
+from appliance.domain.record import Kind, Record
 from appliance.domain.text import storable_text
 from appliance.domain.upload import Automation
 from appliance.intake.document import Document
+from appliance.intake.fields import RecordContext, Unreadable
 from appliance.intake.metrics import MetricsReader
 from appliance.intake.reading import Reading
+from appliance.intake.timestamps import Timestamps
 
 NAME_LENGTH = 80
+
+ReadOne = Callable[[dict[str, Any], int, RecordContext], Record]
+
+# Which reader reads which array of the document; an array without one is kept as it came.
+READERS: dict[str, tuple[Kind, ReadOne]] = {}
 
 
 def read_document(document: Document, catalogue: Catalogue, automation: Automation, zone: ZoneInfo) -> Reading:
@@ -25,9 +34,28 @@ def read_document(document: Document, catalogue: Catalogue, automation: Automati
     for name, content in document.arrays.items():
         if name == "metrics":
             MetricsReader(reading, catalogue, automation, zone).read(content)
+        elif name in READERS:
+            _read_records(reading, name, content, RecordContext(catalogue, Timestamps(zone)))
         else:
             _keep_for_later(reading, storable_text(name, NAME_LENGTH), content)
     return reading
+
+
+def _read_records(reading: Reading, name: str, content: Any, context: RecordContext) -> None:
+    kind, read_one = READERS[name]
+    if content is None or content == {}:
+        return
+    items = content if isinstance(content, list) else [content]
+    found = reading.records.setdefault(kind, [])
+    for position, item in enumerate(items):
+        reading.received[kind] += 1
+        path = f"data.{name}[{position}]" if items is content else f"data.{name}"
+        try:
+            if not isinstance(item, dict):
+                raise Unreadable(Reason.WRONG_SHAPE, "An item is not an object.")
+            found.append(read_one(item, position, context))
+        except Unreadable as fate:
+            reading.set_aside(kind, kind, path, fate.reason, fate.detail, item)
 
 
 def _keep_for_later(reading: Reading, name: str, content: Any) -> None:

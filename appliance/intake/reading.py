@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.domain.quarantine import Quarantined, Reason
+from appliance.domain.record import Kind, Record
 from appliance.domain.sample import Batch, SeriesKey
 from appliance.domain.upload import Advice
 
@@ -18,11 +19,12 @@ class Reading:
     """What a document says.
 
     `received` counts the items of each kind; `batches` hold the samples, one batch a series. Every received item
-    either stands behind at least one sample or is in `quarantined`, never both and never neither.
+    either stands behind at least one sample, is one record, or is in `quarantined`; never two of these, never none.
     """
 
     received: Counter[str] = field(default_factory=Counter)
     batches: dict[SeriesKey, Batch] = field(default_factory=dict)
+    records: dict[Kind, list[Record]] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
     advice: dict[str, Advice] = field(default_factory=dict)
 

@@ -178,7 +178,7 @@ def _points(rows: Sequence[Row[Any]], bucket: Bucket, aggregate: str | None) -> 
     if bucket is Bucket.HOUR:
         return [point for row in rows for point in _hours(row)]
     days = [
-        Point(midnight(row.day, row.utc_offset), row.value, row.min, row.max, row.count) for row in rows
+        Point(midnight(row.day, row.utc_offset), row.value, row.min, row.max, row._mapping["count"]) for row in rows
     ]
     if bucket is Bucket.DAY:
         return days

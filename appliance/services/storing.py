@@ -270,6 +270,11 @@ def count_samples(received: int, quarantined: int, judged: Sequence[tuple[Batch,
             for item, verdict in zip(batch.item, judgement.verdicts, strict=True):
                 best[item] = max(verdict, best.get(item, verdict))
         verdicts = list(best.values())
+    return count_records(received, quarantined, verdicts)
+
+
+def count_records(received: int, quarantined: int, verdicts: Sequence[Verdict]) -> Counts:
+    """Return what became of items that are one thing each."""
     return Counts(
         received=received,
         stored=verdicts.count(Verdict.STORED),

@@ -9,7 +9,8 @@ a cached answer is only ever found under the generation it was made for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ from appliance.domain.priority import default_rank
 from appliance.domain.sample import Batch
 from appliance.domain.truth import Rule
 from appliance.domain.upload import Automation, Counts, ItemError, Receipt, Upload, UploadState
-from appliance.domain.verdict import Judgement
+from appliance.domain.verdict import Judgement, Verdict
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import (
     DependencyError,
@@ -37,8 +38,8 @@ from appliance.intake.document import open_document
 from appliance.intake.read import read_document
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.services.keys import Admission, Keys
-from appliance.services.storing import Storing, count_samples
-from appliance.storage import people, quarantine, uploads
+from appliance.services.storing import Storing, count_records, count_samples
+from appliance.storage import people, quarantine, records, uploads
 from appliance.storage.database import Database, lock_person
 from appliance.storage.uploads import Settled
 
@@ -222,10 +223,14 @@ class Uploads:
         lock_person(connection, upload.person_id)
         now = self._clock.now()
         judged = Storing(connection, upload, self.rule_of).store(reading.batches)
+        verdicts = {
+            kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
+            for kind, found in reading.records.items()
+        }
         newly_kept = quarantine.keep(
             connection, upload.person_id, upload.upload_id, reading.quarantined, upload.received_at
         )
-        kinds = _count(reading, judged)
+        kinds = _count(reading, judged, verdicts)
         counts = sum(kinds.values(), Counts())
         told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised or newly_kept)
         receipt = Receipt(
@@ -261,17 +266,16 @@ class Uploads:
         log.info("upload_processed", status=receipt.status, duration_ms=round(elapsed * 1000), **counts.as_dict())
 
 
-def _count(reading: Reading, judged: list[tuple[Batch, Judgement]]) -> dict[str, Counts]:
-    set_aside: dict[str, int] = {}
-    for item in reading.quarantined:
-        set_aside[item.kind] = set_aside.get(item.kind, 0) + 1
-    kinds = {}
-    for kind, received in reading.received.items():
-        if kind == SAMPLES:
-            kinds[kind] = count_samples(received, set_aside.get(kind, 0), judged)
-        else:
-            kinds[kind] = Counts(received=received, quarantined=set_aside.get(kind, 0))
-    return kinds
+def _count(
+    reading: Reading, judged: list[tuple[Batch, Judgement]], verdicts: Mapping[Kind, Sequence[Verdict]]
+) -> dict[str, Counts]:
+    set_aside = Counter(item.kind for item in reading.quarantined)
+    return {
+        kind: count_samples(received, set_aside[kind], judged)
+        if kind == SAMPLES
+        else count_records(received, set_aside[kind], verdicts.get(Kind(kind), ()) if kind in set(Kind) else ())
+        for kind, received in reading.received.items()
+    }
 
 
 def _accepted(upload: Upload) -> Receipt:

@@ -17,6 +17,14 @@ LOCK_TIMEOUT_MS = 30_000
 _DISK_FULL = "53100"
 
 
+class StatementFailed(Exception):  # noqa: N818  says what happened, as the other errors do
+    """Postgres refused a statement. Its own error quotes the row; this one can go to the log."""
+
+    def __init__(self, sqlstate: str | None, sentence: str) -> None:
+        super().__init__(f"{sqlstate}: {sentence}")
+        self.sqlstate = sqlstate
+
+
 class Database:
     """A pool of connections to one Postgres."""
 
@@ -37,7 +45,8 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Yield a connection inside one transaction: committed at the end, rolled back on any error.
 
-        Raises `DatabaseUnavailable` when Postgres is away and `StorageFull` when it has no room left.
+        Raises `DatabaseUnavailable` when Postgres is away, `StorageFull` when it has no room left and
+        `StatementFailed` for everything else, which is our own mistake.
         """
         try:
             with self._engine.begin() as connection:
@@ -46,7 +55,10 @@ class Database:
                 )
                 yield connection
         except (DBAPIError, psycopg.Error) as error:
-            raise _translated(error) from error
+            translated = _translated(error)
+            if isinstance(translated, StatementFailed):
+                raise translated.with_traceback(error.__traceback__) from None
+            raise translated from error
         except PoolTimeout as error:
             raise DatabaseUnavailable("All database connections are busy; try again shortly.") from error
 
@@ -93,4 +105,6 @@ def _translated(error: DBAPIError | psycopg.Error) -> Exception:
         return StorageFull()
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
         return DatabaseUnavailable()
-    return error
+    if isinstance(cause, psycopg.Error):
+        return StatementFailed(cause.sqlstate, cause.diag.message_primary or type(cause).__name__)
+    return StatementFailed(None, type(error).__name__)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from appliance.domain.key import ApiKey, Scope, StoredKey
@@ -96,7 +96,7 @@ def note(connection: Connection, key_id: int, event: str, detail: str = "") -> N
     connection.execute(insert(key_event).values(key_id=key_id, event=event, detail=detail))
 
 
-def _key(row: Row[Any]) -> ApiKey:
+def _key(row: Any) -> ApiKey:
     return ApiKey(
         key_id=row.key_id,
         public_id=row.public_id,

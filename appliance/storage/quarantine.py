@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import Boolean, Connection, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from appliance.domain.quarantine import Quarantined
@@ -48,7 +48,7 @@ def keep(
             },
         )
         # xmax is 0 for a row that this statement inserted.
-        told = connection.execute(statement.returning(literal_column("xmax = 0")))
+        told = connection.execute(statement.returning(literal_column("xmax = 0", Boolean)))
         new += sum(is_new for (is_new,) in told)
     return new
 

@@ -227,3 +227,100 @@ quarantine = Table(
     UniqueConstraint("person_id", "fingerprint"),
     Index("quarantine_person_id_upload_id_idx", "person_id", "upload_id"),
 )
+
+record = Table(
+    "record",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("identity", Text, nullable=False, comment="The phone's id, or a natural key"),
+    Column("label", Text, nullable=False),
+    Column("source", Text, nullable=False, comment="Normalised source set"),
+    Column("start_at", Instant, nullable=False),
+    Column("end_at", Instant),
+    Column("utc_offset", Integer, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("flags", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("digest", LargeBinary, nullable=False),
+    Column("upload_id", BigInteger, nullable=False),
+    UniqueConstraint("person_id", "kind", "identity"),
+    Index("record_person_id_kind_start_at_idx", "person_id", "kind", "start_at"),
+    comment="Everything that is more than a sample: workouts, ECGs, nights, symptoms",
+)
+
+record_track = Table(
+    "record_track",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True),
+    Column("record_id", BigInteger, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("start_at", ARRAY(Instant), nullable=False, comment="Empty when the record tells start and frequency"),
+    Column("channels", ARRAY(Text), nullable=False),
+    Column("units", JSONB, nullable=False),
+    Column("values", ARRAY(Double, dimensions=2), nullable=False, comment="One row a channel"),
+    ForeignKeyConstraint(
+        ["person_id", "record_id"],
+        ["record.person_id", "record.record_id"],
+        name="record_track_record_id_fkey",
+        ondelete="CASCADE",
+    ),
+    comment="Long columns of numbers along time: routes, curves, voltages",
+)
+
+record_revision = Table(
+    "record_revision",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True),
+    Column("record_id", BigInteger, primary_key=True),
+    Column("replaced_by", BigInteger, primary_key=True),
+    Column("upload_id", BigInteger, nullable=False, comment="The upload the version came with; its body has the tracks"),
+    Column("replaced_at", Instant, nullable=False),
+    Column("content", JSONB, nullable=False),
+    ForeignKeyConstraint(
+        ["person_id", "record_id"],
+        ["record.person_id", "record.record_id"],
+        name="record_revision_record_id_fkey",
+        ondelete="CASCADE",
+    ),
+    comment="Versions a record had before",
+)
+
+sleep_segment = Table(
+    "sleep_segment",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("source", Text, primary_key=True, comment="Normalised source set"),
+    Column("stage", Text, primary_key=True),
+    Column("start_at", Instant, primary_key=True),
+    Column("end_at", Instant, nullable=False),
+    Column("utc_offset", Integer, nullable=False),
+    Column("upload_id", BigInteger, nullable=False),
+    Index("sleep_segment_person_id_start_at_idx", "person_id", "start_at"),
+    comment="Stages as single stretches of time",
+)
+
+source_priority = Table(
+    "source_priority",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("category", Text, primary_key=True, comment="A category of the catalogue, or '' for all others"),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False, comment="One device or app"),
+    comment="Which source a person believes first",
+)
+
+advice = Table(
+    "advice",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("about", Text, primary_key=True, comment="The automation, or the metric, it speaks of"),
+    Column("message", Text, nullable=False),
+    Column("fix", Text, nullable=False),
+    Column("link", Text, comment="A deep link that makes the corrected automation"),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("upload_id", BigInteger, nullable=False),
+    comment="What about a phone's set-up could be better; gone once a corrected upload comes",
+)

@@ -213,7 +213,7 @@ def _write(connection: Connection, person_id: int, upload_id: int, **values: Any
     )
 
 
-def _upload(row: Row[Any]) -> Upload:
+def _upload(row: Any) -> Upload:
     return Upload(
         person_id=row.person_id,
         upload_id=row.upload_id,
@@ -234,13 +234,13 @@ def _upload(row: Row[Any]) -> Upload:
     )
 
 
-def _settled(row: Row[Any]) -> Settled:
+def _settled(row: Any) -> Settled:
     found = _upload(row)
     receipt = Receipt(
         request_id=found.request_id,
         upload_id=found.upload_id,
         status="accepted" if found.state is UploadState.RECEIVED else found.state.value,
-        counts=_counts(row._mapping),
+        counts=_counts(dict(row._mapping)),
         kinds={kind: _counts(named) for kind, named in row.kinds.items()},
         errors=tuple(ItemError(**error) for error in row.errors),
         advice=tuple(Advice(**advice) for advice in row.advice),

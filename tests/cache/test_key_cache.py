@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.cache.connection import PAUSE_S
-from appliance.cache.keys import FORGOTTEN_S, TTL_S, KeyCache
+from appliance.cache.keys import TTL_S, KeyCache
 from appliance.domain.key import ApiKey, Scope, StoredKey
 
 STORED = StoredKey(
@@ -50,8 +50,8 @@ stored_keys = st.builds(
 
 
 @pytest.fixture
-def keys(cache, clock):
-    return KeyCache(cache, monotonic=clock)
+def keys(cache):
+    return KeyCache(cache)
 
 
 def test_a_key_is_found_exactly_as_it_was_put(keys):
@@ -127,16 +127,6 @@ def test_a_key_forgotten_while_the_server_hung_is_not_found_when_it_is_back(
     assert keys.get("ab12CD") is None
     # and the look made up for it, so that others do not find it either
     assert KeyCache(open_cache(server.url)).get("ab12CD") is None
-
-
-def test_a_forgotten_key_can_be_cached_again_when_its_time_is_over(keys, server, clock):
-    server.freeze()
-    keys.forget("ab12CD")
-    server.thaw()
-    clock.forward(FORGOTTEN_S)
-    assert keys.get("ab12CD") is None
-    keys.put(STORED)
-    assert keys.get("ab12CD") == STORED
 
 
 def test_without_a_server_nothing_is_found_and_nothing_raised(open_cache):

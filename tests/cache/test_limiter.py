@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -126,6 +127,23 @@ def test_threads_get_exactly_what_is_there(either_cache, threads_that_cut_in):
         small = sum(threads.map(lambda _: passed(limiter, 50, size=KIB), range(8)))
         without = sum(threads.map(lambda _: passed(limiter, 50), range(8)))
     assert (small, without) == (200, 100)
+
+
+def test_threads_that_begin_together_with_a_new_key_get_no_more(open_cache, threads_that_cut_in):
+    limiter = a_limiter(open_cache(None), requests=4)
+    start = threading.Barrier(8)
+
+    def begin(key_id):
+        start.wait()
+        try:
+            limiter.spend(key_id, 0)
+        except RateLimited:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        turns = list(threads.map(lambda _: [begin(key_id) for key_id in range(400)], range(8)))
+    assert {sum(turn) for turn in zip(*turns, strict=True)} == {4}
 
 
 def test_two_limiters_on_one_valkey_count_together(server, open_cache):

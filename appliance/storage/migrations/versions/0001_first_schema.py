@@ -108,6 +108,30 @@ STATEMENTS = (
     COMMENT ON COLUMN sample.extra IS 'Further fields of the item as sent'
     """,
     """
+    CREATE TABLE advice (
+        person_id BIGINT NOT NULL,
+        code TEXT NOT NULL,
+        about TEXT NOT NULL,
+        message TEXT NOT NULL,
+        fix TEXT NOT NULL,
+        link TEXT,
+        first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        last_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        upload_id BIGINT NOT NULL,
+        CONSTRAINT advice_pkey PRIMARY KEY (person_id, code, about),
+        CONSTRAINT advice_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    COMMENT ON TABLE advice IS 'What about a phone''s set-up could be better; gone once a corrected upload comes'
+    """,
+    """
+    COMMENT ON COLUMN advice.about IS 'The automation, or the metric, it speaks of'
+    """,
+    """
+    COMMENT ON COLUMN advice.link IS 'A deep link that makes the corrected automation'
+    """,
+    """
     CREATE TABLE api_key (
         key_id BIGINT GENERATED ALWAYS AS IDENTITY,
         public_id TEXT NOT NULL,
@@ -156,6 +180,60 @@ STATEMENTS = (
     COMMENT ON COLUMN quarantine.upload_id IS 'The first upload that brought it; its body holds the item'
     """,
     """
+    CREATE TABLE record (
+        person_id BIGINT NOT NULL,
+        record_id BIGINT GENERATED ALWAYS AS IDENTITY,
+        kind TEXT NOT NULL,
+        identity TEXT NOT NULL,
+        label TEXT NOT NULL,
+        source TEXT NOT NULL,
+        start_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        end_at TIMESTAMP WITH TIME ZONE,
+        utc_offset INTEGER NOT NULL,
+        content JSONB NOT NULL,
+        flags TEXT[] DEFAULT '{}' NOT NULL,
+        digest BYTEA NOT NULL,
+        upload_id BIGINT NOT NULL,
+        CONSTRAINT record_pkey PRIMARY KEY (person_id, record_id),
+        CONSTRAINT record_person_id_key UNIQUE (person_id, kind, identity),
+        CONSTRAINT record_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE INDEX record_person_id_kind_start_at_idx ON record (person_id, kind, start_at)
+    """,
+    """
+    COMMENT ON TABLE record IS 'Everything that is more than a sample: workouts, ECGs, nights, symptoms'
+    """,
+    """
+    COMMENT ON COLUMN record.identity IS 'The phone''s id, or a natural key'
+    """,
+    """
+    COMMENT ON COLUMN record.source IS 'Normalised source set'
+    """,
+    """
+    CREATE TABLE sleep_segment (
+        person_id BIGINT NOT NULL,
+        source TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        start_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        end_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        utc_offset INTEGER NOT NULL,
+        upload_id BIGINT NOT NULL,
+        CONSTRAINT sleep_segment_pkey PRIMARY KEY (person_id, source, stage, start_at),
+        CONSTRAINT sleep_segment_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE INDEX sleep_segment_person_id_start_at_idx ON sleep_segment (person_id, start_at)
+    """,
+    """
+    COMMENT ON TABLE sleep_segment IS 'Stages as single stretches of time'
+    """,
+    """
+    COMMENT ON COLUMN sleep_segment.source IS 'Normalised source set'
+    """,
+    """
     CREATE TABLE source (
         person_id BIGINT NOT NULL,
         source_id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -167,6 +245,25 @@ STATEMENTS = (
     """,
     """
     COMMENT ON COLUMN source.name IS 'Normalised source set, parts joined by '' | '''
+    """,
+    """
+    CREATE TABLE source_priority (
+        person_id BIGINT NOT NULL,
+        category TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        CONSTRAINT source_priority_pkey PRIMARY KEY (person_id, category, position),
+        CONSTRAINT source_priority_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    COMMENT ON TABLE source_priority IS 'Which source a person believes first'
+    """,
+    """
+    COMMENT ON COLUMN source_priority.category IS 'A category of the catalogue, or '''' for all others'
+    """,
+    """
+    COMMENT ON COLUMN source_priority.name IS 'One device or app'
     """,
     """
     CREATE TABLE upload (
@@ -240,6 +337,46 @@ STATEMENTS = (
     """,
     """
     COMMENT ON TABLE key_event IS 'Audit: what happened to a key and when; never its secret'
+    """,
+    """
+    CREATE TABLE record_revision (
+        person_id BIGINT NOT NULL,
+        record_id BIGINT NOT NULL,
+        replaced_by BIGINT NOT NULL,
+        upload_id BIGINT NOT NULL,
+        replaced_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        content JSONB NOT NULL,
+        CONSTRAINT record_revision_pkey PRIMARY KEY (person_id, record_id, replaced_by),
+        CONSTRAINT record_revision_record_id_fkey FOREIGN KEY(person_id, record_id) REFERENCES record (person_id, record_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    COMMENT ON TABLE record_revision IS 'Versions a record had before'
+    """,
+    """
+    COMMENT ON COLUMN record_revision.upload_id IS 'The upload the version came with; its body has the tracks'
+    """,
+    """
+    CREATE TABLE record_track (
+        person_id BIGINT NOT NULL,
+        record_id BIGINT NOT NULL,
+        name TEXT NOT NULL,
+        start_at TIMESTAMP WITH TIME ZONE[] NOT NULL,
+        channels TEXT[] NOT NULL,
+        units JSONB NOT NULL,
+        values DOUBLE PRECISION[][] NOT NULL,
+        CONSTRAINT record_track_pkey PRIMARY KEY (person_id, record_id, name),
+        CONSTRAINT record_track_record_id_fkey FOREIGN KEY(person_id, record_id) REFERENCES record (person_id, record_id) ON DELETE CASCADE
+    )
+    """,
+    """
+    COMMENT ON TABLE record_track IS 'Long columns of numbers along time: routes, curves, voltages'
+    """,
+    """
+    COMMENT ON COLUMN record_track.start_at IS 'Empty when the record tells start and frequency'
+    """,
+    """
+    COMMENT ON COLUMN record_track.values IS 'One row a channel'
     """,
     """
     CREATE TABLE series (

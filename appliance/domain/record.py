@@ -1,0 +1,134 @@
+"""Records: everything a phone tells that is more than a sample, such as a workout, an ECG or a night's session.
+
+A record has an identity of its own, a few fields all kinds share, its further content as JSON, and tracks: long
+columns of numbers along time, such as a route, a heart-rate curve or a voltage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from appliance.domain.verdict import Verdict
+
+IDENTITY_LENGTH = 200
+
+
+class Kind(StrEnum):
+    """The kinds of records, as the API and the receipts name them. `OTHER` is any array we have no reader for."""
+
+    WORKOUT = "workouts"
+    ECG = "ecg"
+    STATE_OF_MIND = "state_of_mind"
+    MEDICATION = "medications"
+    SYMPTOM = "symptoms"
+    CYCLE = "cycle"
+    HEART_NOTIFICATION = "heart_notifications"
+    SLEEP = "sleep"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Numbers along time. `at` in µs since 1970 UTC, or empty when the content tells start and frequency.
+
+    Every channel is as long as the others (and as `at`); None where the phone sent none. `units` names a channel's
+    unit where it has one.
+    """
+
+    name: str
+    at: list[int]
+    channels: dict[str, list[float | None]]
+    units: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as read. Instants in µs since 1970 UTC, `offset` in seconds.
+
+    `identity` is the phone's id where it sends one, else a natural key; two records of one kind and person with the
+    same identity are the same. `label` is the word to list it by (an activity type, a symptom). `content` is
+    storable JSON with canonical units. `flags` name what is odd but possible. `item` is the position of the item in
+    its array.
+    """
+
+    kind: Kind
+    identity: str
+    label: str
+    source: str
+    start: int
+    end: int | None
+    offset: int
+    content: Mapping[str, Any]
+    item: int
+    flags: tuple[str, ...] = ()
+    tracks: tuple[Track, ...] = ()
+
+    @property
+    def digest(self) -> bytes:
+        """Return a fingerprint of all that is told; equal numbers make equal fingerprints (1 and 1.0)."""
+        told = [
+            self.label,
+            self.source,
+            self.start,
+            self.end,
+            _plain(dict(self.content)),
+            sorted(self.flags),
+            [[track.name, track.at, _plain(track.channels), track.units] for track in self.tracks],
+        ]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecord:
+    """A stored record with the same identity, as far as the verdict needs it."""
+
+    record_id: int
+    identity: str
+    start: int
+    end: int | None
+    content: Mapping[str, Any]
+    digest: bytes
+    upload_id: int
+
+
+Outdone = Callable[[HeldRecord, Record], bool]
+
+
+def judge_record(
+    record: Record, held: HeldRecord | None, upload_id: int, outdone: Outdone = lambda _held, _record: False
+) -> Verdict:
+    """Decide what becomes of a record: the newest whole version wins, unless what is held outdoes it."""
+    if held is None:
+        return Verdict.STORED
+    if record.digest == held.digest:
+        return Verdict.UNCHANGED
+    if upload_id < held.upload_id or outdone(held, record):
+        return Verdict.SUPERSEDED
+    return Verdict.REVISED
+
+
+def natural_identity(*parts: object) -> str:
+    """Return an identity made of parts; long ones are shortened to a fingerprint."""
+    text = "|".join("" if part is None else str(part) for part in parts)
+    if len(text) <= IDENTITY_LENGTH:
+        return text
+    return "#" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case int():
+            return float(value) if abs(value) < 1 << 53 else value
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value

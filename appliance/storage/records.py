@@ -1,0 +1,209 @@
+"""Records and their tracks: written whole, replaced whole, earlier versions kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, tuple_, update
+
+from appliance.domain.localday import instant, microseconds
+from appliance.domain.record import HeldRecord, Kind, Outdone, Record, Track, judge_record
+from appliance.domain.verdict import Verdict
+from appliance.storage.tables import record, record_revision, record_track
+
+
+class StoredTrack(NamedTuple):
+    """A track as held. Instants in µs since 1970 UTC."""
+
+    name: str
+    at: list[int]
+    channels: dict[str, list[float | None]]
+    units: dict[str, str]
+
+
+def store(
+    connection: Connection,
+    person_id: int,
+    upload_id: int,
+    at: datetime,
+    records: Sequence[Record],
+    outdone: Outdone = lambda _held, _record: False,
+) -> list[Verdict]:
+    """Store records of one kind and return what became of each. The caller holds the person's lock.
+
+    Of several with the same identity in one upload the last one told is compared; the others are settled first.
+    """
+    if not records:
+        return []
+    held = _held(connection, person_id, records[0].kind, {each.identity for each in records})
+    last = {each.identity: position for position, each in enumerate(records)}
+    verdicts = []
+    for position, each in enumerate(records):
+        if last[each.identity] != position:
+            final = records[last[each.identity]]
+            verdicts.append(Verdict.UNCHANGED if each.digest == final.digest else Verdict.SUPERSEDED)
+            continue
+        rival = held.get(each.identity)
+        verdict = judge_record(each, rival, upload_id, outdone)
+        if verdict is Verdict.STORED:
+            _write_tracks(connection, person_id, _insert(connection, person_id, upload_id, each), each.tracks)
+        elif verdict is Verdict.REVISED and rival is not None:
+            _replace(connection, person_id, upload_id, at, rival, each)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def page(
+    connection: Connection,
+    person_id: int,
+    kind: Kind,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    label: str | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int = 100,
+) -> list[Row[Any]]:
+    """Return records of a kind that start in [start, end), newest first, those before the cursor's place."""
+    query = _of_kind(person_id, kind)
+    if start is not None:
+        query = query.where(record.c.start_at >= start)
+    if end is not None:
+        query = query.where(record.c.start_at < end)
+    if label is not None:
+        query = query.where(record.c.label == label)
+    if before is not None:
+        query = query.where(tuple_(record.c.start_at, record.c.record_id) < before)
+    return list(
+        connection.execute(query.order_by(record.c.start_at.desc(), record.c.record_id.desc()).limit(limit))
+    )
+
+
+def find(connection: Connection, person_id: int, kind: Kind, record_id: int) -> Row[Any] | None:
+    """Return one record of this person and kind."""
+    return connection.execute(_of_kind(person_id, kind).where(record.c.record_id == record_id)).one_or_none()
+
+
+def counts(connection: Connection, person_id: int) -> dict[str, int]:
+    """Return how many records of each kind are held."""
+    rows = connection.execute(
+        select(record.c.kind, func.count().label("n")).where(record.c.person_id == person_id).group_by(record.c.kind)
+    )
+    return {row.kind: row.n for row in rows}
+
+
+def revisions(connection: Connection, person_id: int, record_id: int) -> list[Row[Any]]:
+    """Return the versions a record had before, newest first."""
+    return list(
+        connection.execute(
+            select(record_revision)
+            .where(record_revision.c.person_id == person_id, record_revision.c.record_id == record_id)
+            .order_by(record_revision.c.replaced_by.desc())
+        )
+    )
+
+
+def tracks(connection: Connection, person_id: int, record_id: int, name: str | None = None) -> list[StoredTrack]:
+    """Return a record's tracks, ordered by name; one of them when named."""
+    query = (
+        select(record_track)
+        .where(record_track.c.person_id == person_id, record_track.c.record_id == record_id)
+        .order_by(record_track.c.name)
+    )
+    if name is not None:
+        query = query.where(record_track.c.name == name)
+    return [
+        StoredTrack(
+            row.name,
+            [microseconds(at) for at in row.start_at],
+            dict(zip(row.channels, row.values, strict=True)),
+            row.units,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _of_kind(person_id: int, kind: Kind) -> Select[Any]:
+    return select(record).where(record.c.person_id == person_id, record.c.kind == kind)
+
+
+def _held(connection: Connection, person_id: int, kind: Kind, identities: set[str]) -> dict[str, HeldRecord]:
+    rows = connection.execute(_of_kind(person_id, kind).where(record.c.identity.in_(identities)))
+    return {row.identity: as_held(row) for row in rows}
+
+
+def as_held(row: Row[Any]) -> HeldRecord:
+    """Return a stored row as the verdict needs it."""
+    return HeldRecord(
+        row.record_id,
+        row.identity,
+        microseconds(row.start_at),
+        None if row.end_at is None else microseconds(row.end_at),
+        row.content,
+        bytes(row.digest),
+        row.upload_id,
+    )
+
+
+def _values(each: Record, upload_id: int) -> dict[str, Any]:
+    return {
+        "label": each.label,
+        "source": each.source,
+        "start_at": instant(each.start, 0),
+        "end_at": None if each.end is None else instant(each.end, 0),
+        "content": dict(each.content),
+        "flags": list(each.flags),
+        "digest": each.digest,
+        "upload_id": upload_id,
+    }
+
+
+def _insert(connection: Connection, person_id: int, upload_id: int, each: Record) -> int:
+    values = _values(each, upload_id) | {
+        "person_id": person_id,
+        "kind": each.kind,
+        "identity": each.identity,
+        "utc_offset": each.offset,
+    }
+    return int(connection.execute(insert(record).values(**values).returning(record.c.record_id)).scalar_one())
+
+
+def _replace(
+    connection: Connection, person_id: int, upload_id: int, at: datetime, held: HeldRecord, each: Record
+) -> None:
+    place = (record.c.person_id == person_id, record.c.record_id == held.record_id)
+    connection.execute(
+        text(
+            "INSERT INTO record_revision (person_id, record_id, replaced_by, upload_id, replaced_at, content)"
+            " SELECT person_id, record_id, :upload, upload_id, :at, content FROM record"
+            " WHERE person_id = :person AND record_id = :record ON CONFLICT DO NOTHING"
+        ),
+        {"person": person_id, "record": held.record_id, "upload": upload_id, "at": at},
+    )
+    # The offset told first is nearest to where the person was; it stays.
+    connection.execute(update(record).where(*place).values(**_values(each, upload_id)))
+    connection.execute(
+        delete(record_track).where(
+            record_track.c.person_id == person_id, record_track.c.record_id == held.record_id
+        )
+    )
+    _write_tracks(connection, person_id, held.record_id, each.tracks)
+
+
+def _write_tracks(connection: Connection, person_id: int, record_id: int, told: Sequence[Track]) -> None:
+    for track in told:
+        connection.execute(
+            insert(record_track).values(
+                person_id=person_id,
+                record_id=record_id,
+                name=track.name,
+                start_at=[instant(at, 0) for at in track.at],
+                channels=list(track.channels),
+                units=track.units,
+                values=list(track.channels.values()),
+            )
+        )
+
+
