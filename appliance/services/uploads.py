@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from appliance.catalog.load import Catalogue
 from appliance.domain.key import ApiKey, Scope
 from appliance.domain.priority import default_rank
+from appliance.domain.record import Kind
 from appliance.domain.sample import Batch
 from appliance.domain.truth import Rule
 from appliance.domain.upload import Automation, Counts, ItemError, Receipt, Upload, UploadState
