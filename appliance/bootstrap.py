@@ -32,10 +32,12 @@ from appliance.foundation.settings import Settings
 from appliance.foundation.telemetry import Telemetry
 from appliance.jobs.worker import UploadWorker
 from appliance.services import Services
+from appliance.services.explaining import Explaining
 from appliance.services.health import Health
 from appliance.services.keys import Keys
 from appliance.services.lookup import Lookup
 from appliance.services.people import People
+from appliance.services.sources import Sources
 from appliance.services.uploads import Uploads
 from appliance.storage.database import Database
 from appliance.storage.migrate import migrate
@@ -139,6 +141,8 @@ def open_services(
             keys=keys,
             uploads=Uploads(database, keys, catalogue, settings, clock, telemetry),
             lookup=Lookup(database, AnswerCache(cache, on_look=note_look), catalogue),
+            explaining=Explaining(database, catalogue),
+            sources=Sources(database, catalogue),
             health=Health(database, cache, clock, telemetry, engines.states),
         )
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import le
 
-from appliance.domain.sample import DAY_US, GRAIN_SECONDS, SECOND_US, Grain, source_parts
+from appliance.domain.sample import GRAIN_SECONDS, SECOND_US, Grain, source_parts
 
 HOUR_US = 3_600 * SECOND_US
 
@@ -202,7 +202,7 @@ def _resolve_day(rule: Rule, day: int, strands: Sequence[Strand]) -> Day:
     return Day(
         day,
         first[1],
-        *_aggregate(rule, told),
+        *aggregate(rule, told),
         count=sum(len(part.rows) for part in told),
         hours=_hours(rule, hourly),
     )
@@ -221,7 +221,7 @@ def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
                 Told(part.strand, part.rows.pick(here), [part.shares[n] for n in here] if part.shares else ())
             )
     starts = sorted(by_hour)
-    columns = [_aggregate(rule, by_hour[start]) for start in starts]
+    columns = [aggregate(rule, by_hour[start]) for start in starts]
     return Hours(
         starts,
         [column[0] for column in columns],
@@ -282,7 +282,8 @@ def _hours_of_rows(rows: Rows) -> list[int]:
     ]
 
 
-def _aggregate(rule: Rule, told: Sequence[Told]) -> tuple[Number, Number, Number]:
+def aggregate(rule: Rule, told: Sequence[Told]) -> tuple[Number, Number, Number]:
+    """Return value, minimum and maximum of what counts; None where nothing was told."""
     if len(told) == 1:
         rows, shares = told[0].rows, told[0].shares
         return _aggregate_columns(rule, rows.value, rows.minimum, rows.maximum, shares)

@@ -40,6 +40,6 @@ def find_serving(folder: Path) -> Presence | None:
     try:
         told = json.loads(_note(folder).read_text(encoding="utf-8"))
         presence = Presence(int(told["pid"]), str(told["url"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return presence if psutil.pid_exists(presence.pid) else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return presence if psutil.pid_exists(presence.pid) else None

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from appliance.foundation.clock import Clock
     from appliance.foundation.settings import Settings
     from appliance.foundation.telemetry import Telemetry
+    from appliance.services.explaining import Explaining
     from appliance.services.health import Health
     from appliance.services.keys import Keys
     from appliance.services.lookup import Lookup
     from appliance.services.people import People
+    from appliance.services.sources import Sources
     from appliance.services.uploads import Uploads
 
 
@@ -30,4 +32,6 @@ class Services:
     keys: Keys
     uploads: Uploads
     lookup: Lookup
+    explaining: Explaining
+    sources: Sources
     health: Health

@@ -7,30 +7,36 @@ change before it is written.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import le, sub
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from appliance.domain.localday import day_start_us, microseconds
-from appliance.domain.sample import DAY_US, GRAIN_SECONDS, SECOND_US, Batch, Grain, SeriesKey, Stored, local_day
-from appliance.domain.truth import Day, Rows, Rule, Strand, overlaps_itself, resolve
+from appliance.domain.localday import microseconds
+from appliance.domain.sample import (
+    DAY_US,
+    GRAIN_SECONDS,
+    SECOND_US,
+    Batch,
+    Grain,
+    SeriesKey,
+    Stored,
+)
+from appliance.domain.truth import Day, Rows, Strand, resolve
 from appliance.domain.upload import Counts, Upload
 from appliance.domain.verdict import Judgement, Verdict, judge
-from appliance.storage import rollups, samples, series, uploads
+from appliance.services.resolving import resolve_days, rewrite
+from appliance.services.rules import RuleOf
+from appliance.storage import rollups, samples, series
 from appliance.storage.samples import NewRows, Window
 from appliance.storage.series import SeriesState
-
-# Offsets lie between −12 and +14 hours, so a local day's samples lie within it widened by this much in UTC.
-_OFFSET_SPAN_US = 15 * 3_600 * SECOND_US
 
 # Starts further apart than this are looked up apart, so that two old values do not make us read the years between.
 _GAP_US = 2 * DAY_US
 
-RuleOf = Callable[[str], Rule]
 T = TypeVar("T")
 
 
@@ -57,8 +63,10 @@ class Storing:
             writing = aside.submit(self._write, batches, judged)
             resolved = self._resolve_new_days(batches, judged, touched, known)
             writing.result()
-        self._resolve_known_days(resolved, known)
-        write_rollups(self.connection, self.upload.person_id, resolved, known)
+        from_table = resolve_days(self.connection, self.upload.person_id, self.rule_of, self.states, known)
+        for metric, days in from_table.items():
+            resolved[metric] += days
+        rewrite(self.connection, self.upload.person_id, resolved, known)
         return [(batch, judged[key]) for key, batch in batches.items()]
 
     def _find_series(self, batches: Mapping[SeriesKey, Batch]) -> None:
@@ -138,63 +146,6 @@ class Storing:
             for metric, days in touched.items()
         }
 
-    def _resolve_known_days(self, resolved: dict[str, list[Day]], known: Mapping[str, set[int]]) -> None:
-        from_table = load_strands(self.connection, self.upload.person_id, self.states, known)
-        for metric, days in known.items():
-            resolved[metric] += [
-                day for day in resolve(self.rule_of(metric), from_table.get(metric, ())) if day.day in days
-            ]
-
-
-def write_rollups(
-    connection: Connection,
-    person_id: int,
-    resolved: Mapping[str, Sequence[Day]],
-    known: Mapping[str, set[int]],
-) -> None:
-    """Write the truth of days, in place of what was known of them."""
-    for metric, days in known.items():
-        if days:
-            rollups.forget_days(connection, person_id, metric, sorted(days))
-    if any(resolved.values()):
-        rollups.insert_days(connection, person_id, resolved.items())
-
-
-def load_strands(
-    connection: Connection,
-    person_id: int,
-    states: Mapping[SeriesKey, SeriesState],
-    days: Mapping[str, set[int]],
-) -> dict[str, list[Strand]]:
-    """Read back all stored rows of these days of these metrics (of one metric a few days more, if another has them)."""
-    keys = {state.series_id: key for key, state in states.items() if days.get(key.metric)}
-    windows = [
-        Window(state.series_id, *span)
-        for key, state in states.items()
-        for span in _spans(days.get(key.metric, ()))
-        if state.first is not None and state.last is not None and span[0] <= state.last and span[1] >= state.first
-    ]
-    wanted = set().union(*days.values())
-    found = samples.held(connection, person_id, windows, days=sorted(wanted))
-    strands: dict[str, list[Strand]] = defaultdict(list)
-    for series_id, stored in found.items():
-        key = keys[series_id]
-        strands[key.metric].append(Strand(series_id, key.source, key.grain, _rows_of_stored(stored)))
-    contested = {
-        metric for metric, several in strands.items() if len(several) > 1 or any(map(overlaps_itself, several))
-    }
-    upload_ids = {
-        upload_id for series_id, stored in found.items() if keys[series_id].metric in contested for upload_id in stored.upload_id
-    }
-    if upload_ids:
-        received = uploads.received_instants(connection, person_id, upload_ids)
-        for metric in contested:
-            strands[metric] = [
-                replace(strand, rows=replace(strand.rows, told=[received[n] for n in found[strand.series_id].upload_id]))
-                for strand in strands[metric]
-            ]
-    return strands
-
 
 def _windows(state: SeriesState, batch: Batch) -> list[Window]:
     """Return where to look for what is held of a batch."""
@@ -208,18 +159,6 @@ def _windows(state: SeriesState, batch: Batch) -> list[Window]:
         Window(state.series_id, ordered[begin], ordered[end - 1])
         for begin, end in zip(edges, edges[1:], strict=False)
     ]
-
-
-def _spans(days: Iterable[int]) -> list[tuple[int, int]]:
-    """Return disjoint stretches of time that hold every sample of these local days."""
-    spans: list[tuple[int, int]] = []
-    for day in sorted(days):
-        begin, end = day_start_us(day) - _OFFSET_SPAN_US, day_start_us(day + 1) + _OFFSET_SPAN_US
-        if spans and begin <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((begin, end))
-    return spans
 
 
 def _rows_of_batch(batch: Batch, positions: Sequence[int], told: int) -> Rows:
@@ -241,15 +180,6 @@ def _rows_of_batch(batch: Batch, positions: Sequence[int], told: int) -> Rows:
         column(batch.minimum),
         column(batch.maximum),
         [told] * len(positions),
-    )
-
-
-def _rows_of_stored(stored: Stored) -> Rows:
-    days = [local_day(stored.start[0], stored.offset[0])] * len(stored)
-    if min(stored.offset) != max(stored.offset) or local_day(stored.start[-1], stored.offset[-1]) != days[0]:
-        days = [local_day(start, offset) for start, offset in zip(stored.start, stored.offset, strict=True)]
-    return Rows(
-        stored.start, stored.offset, days, stored.duration, stored.value, stored.minimum, stored.maximum, ()
     )
 
 

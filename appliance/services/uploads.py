@@ -19,10 +19,8 @@ from sqlalchemy import Connection
 
 from appliance.catalog.load import Catalogue
 from appliance.domain.key import ApiKey, Scope
-from appliance.domain.priority import default_rank
 from appliance.domain.record import Kind
 from appliance.domain.sample import Batch
-from appliance.domain.truth import Rule
 from appliance.domain.upload import Automation, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.domain.verdict import Judgement, Verdict
 from appliance.foundation.clock import Clock
@@ -39,6 +37,7 @@ from appliance.intake.document import open_document
 from appliance.intake.read import read_document
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.services.keys import Admission, Keys
+from appliance.services.rules import rules_of
 from appliance.services.storing import Storing, count_records, count_samples
 from appliance.storage import people, quarantine, records, uploads
 from appliance.storage.database import Database, lock_person
@@ -223,7 +222,8 @@ class Uploads:
         reading = read_document(document, self._catalogue, upload.automation, person.zone)
         lock_person(connection, upload.person_id)
         now = self._clock.now()
-        judged = Storing(connection, upload, self.rule_of).store(reading.batches)
+        rule_of = rules_of(connection, upload.person_id, self._catalogue)
+        judged = Storing(connection, upload, rule_of).store(reading.batches)
         verdicts = {
             kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
             for kind, found in reading.records.items()
@@ -248,11 +248,6 @@ class Uploads:
         )
         uploads.settle(connection, receipt, upload.person_id, now)
         return receipt
-
-    def rule_of(self, metric: str) -> Rule:
-        """Return how a metric's hours and days are made; a metric the catalogue lacks gets no aggregate."""
-        row = self._catalogue.metrics.get(metric)
-        return Rule(row.aggregate if row else None, default_rank)
 
     def _tell(self, receipt: Receipt, started: float) -> None:
         counts = receipt.counts

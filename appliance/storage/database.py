@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from appliance.foundation.errors import DatabaseUnavailable, StorageFull
 

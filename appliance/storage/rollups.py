@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
+from appliance.domain.localday import microseconds
 from appliance.domain.truth import Day
 from appliance.storage import binary
 from appliance.storage.database import driver_connection
 from appliance.storage.tables import rollup
 
+_FIRST_DAY = date(1970, 1, 1)
 _DAYS_FROM_2000 = 10_957  # Postgres counts dates from 2000-01-01
 _FLOAT8, _INT4, _TIMESTAMPTZ = 701, 23, 1184  # type ids, from Postgres' catalogue pg_type
 _COLUMNS = (
@@ -84,6 +87,50 @@ def of_days(connection: Connection, person_id: int, metric: str, first: date, la
             .order_by(rollup.c.day)
         )
     )
+
+
+def of_numbers(connection: Connection, person_id: int, metric: str, days: Iterable[int]) -> list[Row[Any]]:
+    """Return the rollups of a metric on these days (numbers from 1970-01-01)."""
+    return list(
+        connection.execute(
+            select(rollup).where(
+                rollup.c.person_id == person_id,
+                rollup.c.metric == metric,
+                rollup.c.day.in_([_FIRST_DAY + timedelta(days=number) for number in days]),
+            )
+        )
+    )
+
+
+def all_days(connection: Connection, person_id: int, metric: str) -> list[int]:
+    """Return every day (number from 1970-01-01) of which a metric is told, in order."""
+    query = (
+        select(rollup.c.day - _FIRST_DAY)
+        .where(rollup.c.person_id == person_id, rollup.c.metric == metric)
+        .order_by(rollup.c.day)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def tells(row: Row[Any] | None, day: Day) -> bool:
+    """Whether a stored rollup tells the same as this one, up to the last digits of a sum."""
+    if row is None:
+        return False
+    told = (row.value, row.min, row.max, *row.hour_value, *row.hour_min, *row.hour_max)
+    true = (day.value, day.minimum, day.maximum, *day.hours.value, *day.hours.minimum, *day.hours.maximum)
+    return (
+        row._mapping["count"] == day.count
+        and row.utc_offset == day.offset
+        and [microseconds(at) for at in row.hour_start] == list(day.hours.start)
+        and list(row.hour_count) == list(day.hours.count)
+        and all(map(_same, told, true))
+    )
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _pack(day: Day) -> bytes:

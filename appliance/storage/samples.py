@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, select, text, tuple_
 
+from appliance.domain.localday import instant
 from appliance.domain.sample import Batch, Stored
+from appliance.domain.truth import Rows
 from appliance.storage import binary
 from appliance.storage.database import driver_connection
-from appliance.storage.tables import sample, series, source
+from appliance.storage.tables import revision, sample, series, source
 
 
 class Window(NamedTuple):
@@ -218,3 +220,36 @@ def page(
     if after is not None:
         query = query.where(tuple_(sample.c.start_at, sample.c.series_id) > after)
     return list(connection.execute(query))
+
+
+def upload_ids(connection: Connection, person_id: int, series_id: int, rows: Rows) -> tuple[int, ...]:
+    """Return the uploads behind these rows of one series, in order."""
+    found = connection.execute(
+        select(sample.c.upload_id)
+        .distinct()
+        .where(
+            sample.c.person_id == person_id,
+            sample.c.series_id == series_id,
+            sample.c.start_at.between(instant(min(rows.start), 0), instant(max(rows.start), 0)),
+        )
+        .order_by(sample.c.upload_id)
+    )
+    return tuple(found.scalars())
+
+
+def revisions(
+    connection: Connection, person_id: int, series_ids: Sequence[int], start: datetime, end: datetime
+) -> list[Row[Any]]:
+    """Return the values samples in [start, end) of these series had before, by start and then newest first."""
+    return list(
+        connection.execute(
+            select(revision)
+            .where(
+                revision.c.person_id == person_id,
+                revision.c.series_id.in_(series_ids),
+                revision.c.start_at >= start,
+                revision.c.start_at < end,
+            )
+            .order_by(revision.c.start_at, revision.c.replaced_by.desc())
+        )
+    )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import zstandard
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from appliance.domain.localday import microseconds
 from appliance.domain.upload import Advice, Automation, Counts, ItemError, Receipt, Upload, UploadState

@@ -113,7 +113,7 @@ def test_a_slow_request_cannot_bring_a_forgotten_key_back(keys, raw):
 
 
 def test_a_key_forgotten_while_the_server_hung_is_not_found_when_it_is_back(
-    keys, cache, server, clock, open_cache
+    keys, cache, server, clock, open_cache, raw
 ):
     keys.put(STORED)
     server.freeze()
@@ -127,6 +127,9 @@ def test_a_key_forgotten_while_the_server_hung_is_not_found_when_it_is_back(
     assert keys.get("ab12CD") is None
     # and the look made up for it, so that others do not find it either
     assert KeyCache(open_cache(server.url)).get("ab12CD") is None
+    raw.delete("hb:key-forgotten:ab12CD")  # as after its time
+    keys.put(STORED)
+    assert keys.get("ab12CD") == STORED
 
 
 def test_without_a_server_nothing_is_found_and_nothing_raised(open_cache):

@@ -65,7 +65,10 @@ def test_a_header_that_the_points_contradict_is_not_believed_and_the_receipt_say
 
 
 def test_a_header_that_the_points_fit_gives_no_advice():
-    assert read(metric("step_count", "count", *hours_of("2026-08-07", range(24))), aggregation="Hours").advice == {}
+    assert (
+        read(metric("step_count", "count", *hours_of("2026-08-07", range(24))), aggregation="Hours").advice
+        == {}
+    )
 
 
 def test_without_a_header_the_grain_is_read_from_the_times_and_the_receipt_says_so():
@@ -99,7 +102,10 @@ def test_the_times_show_the_grain(dates, grain):
 )
 def test_inference_property_every_start_is_aligned_to_the_grain_and_none_coarser_fits(starts, offset):
     local = [start + offset * SECOND_US for start in starts]
-    fits = {g: all(at % (GRAIN_SECONDS[g] * SECOND_US) == 0 for at in local) for g in (Grain.DAY, Grain.HOUR, Grain.MINUTE)}
+    fits = {
+        g: all(at % (GRAIN_SECONDS[g] * SECOND_US) == 0 for at in local)
+        for g in (Grain.DAY, Grain.HOUR, Grain.MINUTE)
+    }
     expected = next((grain for grain, aligned in fits.items() if aligned), Grain.RAW)
     assert infer_grain(starts, [offset] * len(starts)) is expected
 
@@ -129,7 +135,9 @@ def test_months_and_years_do_not_contradict_their_headers():
 
 
 def test_a_week_over_a_change_of_the_clocks_never_becomes_a_day():
-    points = [point(f"2026-03-{day} 00:00:00 {offset}", 70_000) for day, offset in ((23, "+0100"), (30, "+0200"))]
+    points = [
+        point(f"2026-03-{day} 00:00:00 {offset}", 70_000) for day, offset in ((23, "+0100"), (30, "+0200"))
+    ]
     assert grain_of(*points, aggregation="Weeks") is Grain.WEEK
 
 
@@ -169,7 +177,9 @@ def test_months_and_years_are_as_long_as_the_calendar_says(grain, start, days):
 
 
 def test_a_stated_month_lasts_a_month_in_the_batch():
-    batch = only_batch(read(metric("step_count", "count", point("2026-02-01 00:00:00 +0100")), aggregation="Months"))
+    batch = only_batch(
+        read(metric("step_count", "count", point("2026-02-01 00:00:00 +0100")), aggregation="Months")
+    )
     assert batch.duration == [28 * DAY_S]
 
 

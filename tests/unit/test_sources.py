@@ -43,7 +43,11 @@ def test_a_name_is_kept_in_its_one_spelling(sent, kept):
     assert normalise_source(sent) == kept
 
 
-@given(parts=st.lists(st.text(), max_size=4), order=st.randoms(), pipe=st.sampled_from(["|", " | ", " |", "\u00a0|\u3000"]))
+@given(
+    parts=st.lists(st.text(), max_size=4),
+    order=st.randoms(),
+    pipe=st.sampled_from(["|", " | ", " |", "\u00a0|\u3000"]),
+)
 def test_order_and_spacing_of_joined_names_do_not_matter(parts, order, pipe):
     shuffled = list(parts)
     order.shuffle(shuffled)

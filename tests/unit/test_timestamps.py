@@ -154,7 +154,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
-almost_dates = st.from_regex(r"\d{4}-\d\d-\d\d[ T]\d{1,2}:\d\d(:\d\d)? ?([AaPp][Mm])? ?([+-]\d{4}|Z)?", fullmatch=True)
+almost_dates = st.from_regex(
+    r"\d{4}-\d\d-\d\d[ T]\d{1,2}:\d\d(:\d\d)? ?([AaPp][Mm])? ?([+-]\d{4}|Z)?", fullmatch=True
+)
 
 
 @given(anything=json_values | almost_dates | st.text())

@@ -1,0 +1,140 @@
+"""Resolving again what is held: after the order of sources changed, or to see whether the rollups are true."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from appliance.domain.localday import day_number, day_start_us
+from appliance.domain.sample import SECOND_US, SeriesKey, Stored, local_day
+from appliance.domain.truth import Day, Rows, Strand, overlaps_itself, resolve
+from appliance.services.rules import RuleOf
+from appliance.storage import rollups, samples, series, uploads
+from appliance.storage.samples import Window
+from appliance.storage.series import SeriesState
+
+DAYS_AT_ONCE = 366
+
+# Offsets lie between −12 and +14 hours, so a local day's samples lie within it widened by this much in UTC.
+_OFFSET_SPAN_US = 15 * 3_600 * SECOND_US
+
+
+def resolve_days(
+    connection: Connection,
+    person_id: int,
+    rule_of: RuleOf,
+    states: Mapping[SeriesKey, SeriesState],
+    days: Mapping[str, set[int]],
+) -> dict[str, list[Day]]:
+    """Return the truth of these local days of each metric, from the stored samples."""
+    strands = load_strands(connection, person_id, states, days)
+    return {
+        metric: [day for day in resolve(rule_of(metric), strands.get(metric, ())) if day.day in wanted]
+        for metric, wanted in days.items()
+    }
+
+
+def resolve_again(
+    connection: Connection, person_id: int, rule_of: RuleOf, metrics: Iterable[str]
+) -> dict[str, int]:
+    """Recompute every rollup of these metrics and return how many days changed, by metric.
+
+    The caller holds the person's lock.
+    """
+    changed: dict[str, int] = {}
+    for metric in metrics:
+        states = series.of_person(connection, person_id, [metric])
+        changed[metric] = 0
+        for days in _stretches(connection, person_id, metric):
+            held = {day_number(row.day): row for row in rollups.of_numbers(connection, person_id, metric, days)}
+            resolved = resolve_days(connection, person_id, rule_of, states, {metric: days})[metric]
+            different = [day for day in resolved if not rollups.tells(held.get(day.day), day)]
+            gone = days - {day.day for day in resolved}
+            rewrite(connection, person_id, {metric: different}, {metric: {d.day for d in different} | gone})
+            changed[metric] += len(different) + len(gone & held.keys())
+        if changed[metric]:
+            series.changed(connection, person_id, list(states.values()))
+    return changed
+
+
+def rewrite(
+    connection: Connection,
+    person_id: int,
+    resolved: Mapping[str, list[Day]],
+    known: Mapping[str, set[int]],
+) -> None:
+    """Write the truth of days, in place of what was known of them."""
+    for metric, days in known.items():
+        if days:
+            rollups.forget_days(connection, person_id, metric, sorted(days))
+    if any(resolved.values()):
+        rollups.insert_days(connection, person_id, resolved.items())
+
+
+def load_strands(
+    connection: Connection,
+    person_id: int,
+    states: Mapping[SeriesKey, SeriesState],
+    days: Mapping[str, set[int]],
+) -> dict[str, list[Strand]]:
+    """Read back all stored rows of these days of these metrics (of one metric a few days more, if another has them)."""
+    keys = {state.series_id: key for key, state in states.items() if days.get(key.metric)}
+    windows = [
+        Window(state.series_id, *span)
+        for key, state in states.items()
+        for span in _spans(days.get(key.metric, ()))
+        if state.first is not None and state.last is not None and span[0] <= state.last and span[1] >= state.first
+    ]
+    wanted = set[int]().union(*days.values())
+    found = samples.held(connection, person_id, windows, days=sorted(wanted))
+    strands: dict[str, list[Strand]] = defaultdict(list)
+    for series_id, stored in found.items():
+        key = keys[series_id]
+        strands[key.metric].append(Strand(series_id, key.source, key.grain, _rows_of_stored(stored)))
+    contested = {
+        metric for metric, several in strands.items() if len(several) > 1 or any(map(overlaps_itself, several))
+    }
+    upload_ids = {
+        upload_id
+        for series_id, stored in found.items()
+        if keys[series_id].metric in contested
+        for upload_id in stored.upload_id
+    }
+    if upload_ids:
+        received = uploads.received_instants(connection, person_id, upload_ids)
+        for metric in contested:
+            strands[metric] = [
+                replace(strand, rows=replace(strand.rows, told=[received[n] for n in found[strand.series_id].upload_id]))
+                for strand in strands[metric]
+            ]
+    return strands
+
+
+def _stretches(connection: Connection, person_id: int, metric: str) -> Iterator[set[int]]:
+    days = rollups.all_days(connection, person_id, metric)
+    for begin in range(0, len(days), DAYS_AT_ONCE):
+        yield set(days[begin : begin + DAYS_AT_ONCE])
+
+
+def _spans(days: Iterable[int]) -> list[tuple[int, int]]:
+    """Return disjoint stretches of time that hold every sample of these local days."""
+    spans: list[tuple[int, int]] = []
+    for day in sorted(days):
+        begin, end = day_start_us(day) - _OFFSET_SPAN_US, day_start_us(day + 1) + _OFFSET_SPAN_US
+        if spans and begin <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((begin, end))
+    return spans
+
+
+def _rows_of_stored(stored: Stored) -> Rows:
+    days = [local_day(stored.start[0], stored.offset[0])] * len(stored)
+    if min(stored.offset) != max(stored.offset) or local_day(stored.start[-1], stored.offset[-1]) != days[0]:
+        days = [local_day(start, offset) for start, offset in zip(stored.start, stored.offset, strict=True)]
+    return Rows(
+        stored.start, stored.offset, days, stored.duration, stored.value, stored.minimum, stored.maximum, ()
+    )
