@@ -38,6 +38,7 @@ from appliance.services.keys import Keys
 from appliance.services.lookup import Lookup
 from appliance.services.people import People
 from appliance.services.sources import Sources
+from appliance.services.understanding import Understanding
 from appliance.services.uploads import Uploads
 from appliance.storage.database import Database
 from appliance.storage.migrate import migrate
@@ -132,6 +133,7 @@ def open_services(
         def note_look(hit: bool) -> None:  # noqa: FBT001  the cache's own word
             telemetry.cached_answers.labels(outcome="hit" if hit else "miss").inc()
 
+        understanding = Understanding(catalogue, settings.max_upload_bytes)
         keys = Keys(database, KeyCache(cache), limiter, clock, telemetry, time_zone)
         yield Services(
             settings=settings,
@@ -139,7 +141,7 @@ def open_services(
             telemetry=telemetry,
             people=People(database, time_zone),
             keys=keys,
-            uploads=Uploads(database, keys, catalogue, settings, clock, telemetry),
+            uploads=Uploads(database, keys, understanding, settings, clock, telemetry),
             lookup=Lookup(database, AnswerCache(cache, on_look=note_look), catalogue),
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),

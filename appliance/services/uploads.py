@@ -9,20 +9,15 @@ a cached answer is only ever found under the generation it was made for.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from appliance.catalog.load import Catalogue
 from appliance.domain.key import ApiKey, Scope
-from appliance.domain.record import Kind
-from appliance.domain.sample import Batch
 from appliance.domain.upload import Automation, Counts, ItemError, Receipt, Upload, UploadState
-from appliance.domain.verdict import Judgement, Verdict
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import (
     DependencyError,
@@ -33,14 +28,10 @@ from appliance.foundation.errors import (
 )
 from appliance.foundation.settings import Settings
 from appliance.foundation.telemetry import Telemetry
-from appliance.intake.document import open_document
-from appliance.intake.read import read_document
-from appliance.intake.reading import SAMPLES, Reading
 from appliance.services.keys import Admission, Keys
-from appliance.services.rules import rules_of
-from appliance.services.storing import Storing, count_records, count_samples
-from appliance.storage import people, quarantine, records, uploads
-from appliance.storage.database import Database, lock_person
+from appliance.services.understanding import Understanding
+from appliance.storage import uploads
+from appliance.storage.database import Database
 from appliance.storage.uploads import Settled
 
 ERRORS_TOLD = 50
@@ -75,11 +66,11 @@ class Uploads:
     """Accepts uploads, works on them and looks them up."""
 
     def __init__(  # noqa: PLR0913  this is where all parts of the way meet
-        self, database: Database, keys: Keys, catalogue: Catalogue, settings: Settings, clock: Clock, telemetry: Telemetry
+        self, database: Database, keys: Keys, understanding: Understanding, settings: Settings, clock: Clock, telemetry: Telemetry
     ) -> None:
         self._database = database
         self._keys = keys
-        self._catalogue = catalogue
+        self._understanding = understanding
         self._settings = settings
         self._clock = clock
         self._telemetry = telemetry
@@ -217,23 +208,10 @@ class Uploads:
         return receipt
 
     def _read_and_store(self, connection: Connection, upload: Upload, body: bytes, started: float) -> Receipt:
-        document = open_document(body, upload.content_encoding, self._settings.max_upload_bytes)
-        person = people.find(connection, upload.person_id)
-        reading = read_document(document, self._catalogue, upload.automation, person.zone)
-        lock_person(connection, upload.person_id)
-        now = self._clock.now()
-        rule_of = rules_of(connection, upload.person_id, self._catalogue)
-        judged = Storing(connection, upload, rule_of).store(reading.batches)
-        verdicts = {
-            kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
-            for kind, found in reading.records.items()
-        }
-        newly_kept = quarantine.keep(
-            connection, upload.person_id, upload.upload_id, reading.quarantined, upload.received_at
-        )
-        kinds = _count(reading, judged, verdicts)
+        understood = self._understanding.understand(connection, upload, body)
+        reading, kinds = understood.reading, understood.counts()
         counts = sum(kinds.values(), Counts())
-        told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised or newly_kept)
+        told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised or understood.newly_kept)
         receipt = Receipt(
             request_id=upload.request_id,
             upload_id=upload.upload_id,
@@ -246,7 +224,7 @@ class Uploads:
             advice=tuple(reading.advice.values()),
             processing_ms=round((time.perf_counter() - started) * 1000),
         )
-        uploads.settle(connection, receipt, upload.person_id, now)
+        uploads.settle(connection, receipt, upload.person_id, self._clock.now())
         return receipt
 
     def _tell(self, receipt: Receipt, started: float) -> None:
@@ -260,18 +238,6 @@ class Uploads:
         for error in receipt.errors:
             self._telemetry.quarantined.labels(reason=error.reason).inc()
         log.info("upload_processed", status=receipt.status, duration_ms=round(elapsed * 1000), **counts.as_dict())
-
-
-def _count(
-    reading: Reading, judged: list[tuple[Batch, Judgement]], verdicts: Mapping[Kind, Sequence[Verdict]]
-) -> dict[str, Counts]:
-    set_aside = Counter(item.kind for item in reading.quarantined)
-    return {
-        kind: count_samples(received, set_aside[kind], judged)
-        if kind == SAMPLES
-        else count_records(received, set_aside[kind], verdicts.get(Kind(kind), ()) if kind in set(Kind) else ())
-        for kind, received in reading.received.items()
-    }
 
 
 def _accepted(upload: Upload) -> Receipt:

@@ -6,12 +6,13 @@ import gzip
 import json
 import time
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.foundation.errors import MalformedUpload, RequestError, UnsupportedFormat, UploadTooLarge
+from appliance.foundation.errors import MalformedUpload, UnsupportedFormat, UploadTooLarge
 from appliance.intake.document import open_document, unpack
 
 LIMIT = 4 * 2**20
@@ -135,10 +136,8 @@ def test_json_property_what_was_sent_is_what_is_read(tree, ascii_only):
 @given(body=st.binary(max_size=200), encoding=st.sampled_from(["", "gzip"]))
 def test_arbitrary_bytes_are_a_document_or_a_refusal(body, encoding):
     for candidate in (body, b"\x1f\x8b" + body, gzip.compress(body), gzip.compress(body)[:-3]):
-        try:
+        with suppress(MalformedUpload):
             open_document(candidate, encoding, LIMIT)
-        except RequestError as error:
-            assert error.status in (400, 413, 415)
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip", "GZIP", " x-gzip ", "identity"])

@@ -55,7 +55,7 @@ def test_every_error_answers_with_the_promised_status(kind, status):
 def test_whoever_asked_wrongly_gets_400_and_what_we_did_wrong_is_500():
     for kind in tree(errors.RequestError) + tree(errors.AccessError):
         assert 400 <= kind.status < 500
-    for kind in tree(errors.HostError) + [errors.SettingsError, HearthbeatError]:
+    for kind in (*tree(errors.HostError), errors.SettingsError, HearthbeatError):
         assert kind.status == 500
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -184,7 +184,7 @@ def test_a_stated_month_lasts_a_month_in_the_batch():
 
 
 def test_the_local_day_is_the_one_on_the_persons_calendar():
-    day = (datetime(2026, 8, 7) - datetime(1970, 1, 1)).days
+    day = (date(2026, 8, 7) - date(1970, 1, 1)).days
     assert local_day(instant("2026-08-07T00:00:00+14:00"), 14 * 3_600) == day
     assert local_day(instant("2026-08-07T23:59:59-11:00"), -11 * 3_600) == day
     assert local_day(instant("1969-12-31T23:00:00-01:00"), -3_600) == -1

@@ -45,7 +45,7 @@ def test_a_persons_zone_has_the_rules_of_its_name():
 
 
 @given(
-    at=st.datetimes(datetime(1900, 1, 2), datetime(2100, 12, 30), timezones=st.just(UTC)),
+    at=st.timedeltas(timedelta(days=-25_000), timedelta(days=47_000)).map(lambda span: NOW + span),
     offset=st.integers(-15 * 3_600, 15 * 3_600),
 )
 def test_an_instant_comes_back_exactly_and_keeps_its_offset(at, offset):

@@ -83,7 +83,7 @@ def test_parts_are_the_single_devices():
 
 def test_a_watch_is_believed_before_a_phone_before_everything_else():
     names = ["RingConn", "Anna's iPhone", "Anna's Apple Watch", "Google Phone"]
-    assert sorted(names, key=default_rank)[0] == "Anna's Apple Watch"
+    assert min(names, key=default_rank) == "Anna's Apple Watch"
     assert default_rank("Anna's iPhone") < default_rank("RingConn")
     assert default_rank("WATCH") == default_rank("watch")
     assert default_rank("Watch | iPhone") == default_rank("Watch")

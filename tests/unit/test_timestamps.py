@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -60,7 +60,9 @@ def test_every_spelling_seen_is_read(text, meant):
 
 moments = st.builds(
     lambda at, minutes: at.replace(microsecond=0).astimezone(timezone(timedelta(minutes=minutes))),
-    st.datetimes(datetime(1902, 1, 1), datetime(2099, 12, 30), timezones=st.just(UTC)),
+    st.integers(instant("1902-01-01T00:00:00Z"), instant("2099-12-30T00:00:00Z")).map(
+        lambda us: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+    ),
     st.integers(-12 * 60, 14 * 60),
 )
 
@@ -199,4 +201,4 @@ def test_a_date_without_offset_is_the_persons_own_time(text, zone, meant):
 def test_a_day_that_begins_without_a_midnight_stays_its_own_day():
     # In Beirut the clocks go from 00:00 to 01:00 on 29 March 2026: that midnight does not exist.
     start, offset = read("2026-03-29", ZoneInfo("Asia/Beirut"))
-    assert local_day(start, offset) == (datetime(2026, 3, 29) - datetime(1970, 1, 1)).days
+    assert local_day(start, offset) == (date(2026, 3, 29) - date(1970, 1, 1)).days

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.fixtures.documents import hours, steps
+from tests.fixtures.house import a_phone
+from tests.fixtures.problems import problem_of
+
+BODY = steps(*hours("2026-08-07", [1]))
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def settings(settings, request):
+    """The house's settings with the limits of this test."""
+    return settings.model_copy(update=getattr(request, "param", {}))
+
+
+def limits(answer):
+    return {
+        policy: (int(remaining), int(reset))
+        for policy, remaining, reset in re.findall(r'"([\w-]+)";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
+    }
+
+
+@pytest.mark.parametrize("settings", [{"limit_requests_per_hour": 3}], indirect=True)
+def test_too_many_requests_are_told_to_wait(phone):
+    left = []
+    for _ in range(3):
+        answer = phone.post(BODY)
+        assert answer.status_code == 200
+        assert '"requests";q=3;w=3600' in answer.headers["RateLimit-Policy"]
+        left.append(limits(answer)["requests"][0])
+    assert left == [2, 1, 0]
+    answer = phone.post(BODY)
+    problem_of(answer, 429, "rate_limited")
+    assert 0 < int(answer.headers["Retry-After"]) <= 7_200
+    assert limits(answer)["requests"][0] == 0
+
+
+@pytest.mark.parametrize("settings", [{"limit_requests_per_hour": 2}], indirect=True)
+def test_the_limit_of_one_key_is_not_anothers(phone, app, services):
+    other = a_phone(app, services, "Anna", ["ingest"])
+    for _ in range(2):
+        phone.post(BODY)
+    problem_of(phone.post(BODY), 429)
+    assert other.post(BODY).status_code == 200
+
+
+@pytest.mark.parametrize("settings", [{"limit_upload_mb_per_hour": 1}], indirect=True)
+def test_too_many_bytes_are_told_to_wait(phone, ask):
+    big = b'{"data":{}}'.ljust(700 * 1024)
+    assert phone.post(big).status_code == 200
+    answer = phone.post(big)
+    problem_of(answer, 429, "rate_limited")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert ask("SELECT count(*) FROM upload") == [(1,)]
+    assert phone.post(BODY).status_code == 200
+
+
+def test_reads_spend_requests_and_no_bytes(phone):
+    answer = phone.client.get("/api/v1/uploads", headers={"X-API-Key": phone.key})
+    assert limits(answer).keys() == {"requests"}
+
+
+@pytest.mark.parametrize("settings", [{"limit_failed_attempts": 4}], indirect=True)
+def test_guessing_keys_is_stopped_for_the_address(phone, app):
+    for _ in range(4):
+        problem_of(phone.post(BODY, X_API_Key="hb_guess"), 401)
+    answer = phone.post(BODY, X_API_Key="hb_guess")
+    problem_of(answer, 429, "rate_limited")
+    assert 0 < int(answer.headers["Retry-After"]) <= 600
+    elsewhere = app.test_client().post(
+        "/api/v1/ingest", json=BODY, headers={"X-API-Key": phone.key}, environ_overrides={"REMOTE_ADDR": "192.0.2.9"}
+    )
+    assert elsewhere.status_code == 200
