@@ -19,7 +19,7 @@ from appliance.cache.answers import AnswerCache
 from appliance.cache.connection import Cache
 from appliance.cache.keys import KeyCache
 from appliance.cache.limiter import Limiter
-from appliance.catalog.load import load_catalogue
+from appliance.catalog.load import Catalogue, load_catalogue
 from appliance.engines.engine import Engine
 from appliance.engines.keeper import Keeper
 from appliance.engines.lock import FolderLock
@@ -37,6 +37,7 @@ from appliance.services.health import Health
 from appliance.services.keys import Keys
 from appliance.services.lookup import Lookup
 from appliance.services.people import People
+from appliance.services.replaying import Replaying
 from appliance.services.sources import Sources
 from appliance.services.understanding import Understanding
 from appliance.services.uploads import Uploads
@@ -109,7 +110,12 @@ def running_engines(settings: Settings, role: str, *, or_attach: bool = False) -
 
 @contextmanager
 def open_services(
-    settings: Settings, engines: Engines, *, clock: Clock | None = None, registry: CollectorRegistry | None = None
+    settings: Settings,
+    engines: Engines,
+    *,
+    clock: Clock | None = None,
+    registry: CollectorRegistry | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Iterator[Services]:
     """Build the services on running engines, bringing the schema to this version first."""
     with ExitStack() as stack:
@@ -127,7 +133,7 @@ def open_services(
             upload_bytes_per_hour=settings.limit_upload_mb_per_hour * 1024 * 1024,
             failed_attempts=settings.limit_failed_attempts,
         )
-        catalogue = load_catalogue()
+        catalogue = catalogue or load_catalogue()
         time_zone = settings.time_zone or tzlocal.get_localzone_name() or "UTC"
 
         def note_look(hit: bool) -> None:  # noqa: FBT001  the cache's own word
@@ -145,6 +151,7 @@ def open_services(
             lookup=Lookup(database, AnswerCache(cache, on_look=note_look), catalogue),
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
+            replaying=Replaying(database, catalogue, understanding),
             health=Health(database, cache, clock, telemetry, engines.states),
         )
 

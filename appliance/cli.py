@@ -12,6 +12,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Thread
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -19,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 import structlog
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from appliance.foundation.errors import HearthbeatError
@@ -215,6 +217,25 @@ def rotate_key(key_id: int, **given: Any) -> None:
 
 
 @cli.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only uploads received since this day.")
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--yes", is_flag=True, help="Do not ask before changing anything.")
+@_settings_options(*_WHERE)
+def replay(*, since: datetime | None, dry_run: bool, yes: bool, **given: Any) -> None:
+    """Read kept uploads again after the catalogue or a reader improved; shows what changes first."""
+    day = since.date() if since else None
+    with _services(given, "replay") as services:
+        foreseen = _with_progress("Looking", services.replaying.everything, since=day, dry_run=True)
+        _tell_replay(foreseen)
+        if dry_run or not foreseen.changes_anything:
+            return
+        if not yes and sys.stdin.isatty():
+            click.confirm("Make these changes?", abort=True)
+        _with_progress("Replaying", services.replaying.everything, since=day, dry_run=False)
+        out.print("Done.")
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @_settings_options("data_dir")
 def status(*, as_json: bool, **given: Any) -> None:
@@ -240,6 +261,28 @@ def status(*, as_json: bool, **given: Any) -> None:
         if not ready:
             out.print("Start it with: hearthbeat serve")
     sys.exit(0 if told["status"] in ("ok", "degraded") else 1 if ready else NOT_RUNNING)
+
+
+def _with_progress(what: str, work: Callable[..., Any], **options: Any) -> Any:
+    """Run work that tells how far it is, with a bar on a terminal."""
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        return work(on_progress=lambda done, total: progress.update(task, completed=done, total=total), **options)
+
+
+def _tell_replay(report: Any) -> None:
+    out.print(f"{report.uploads} uploads can be read again; {report.released} items leave quarantine.")
+    for count, what in ((report.unreadable, "cannot be opened"), (report.without_body, "are no longer kept")):
+        if count:
+            out.print(f"{count} uploads {what}.")
+    changes = {name: change for name, change in sorted(report.changes.items()) if change}
+    if not changes:
+        out.print("Nothing that is stored changes.")
+        return
+    table = Table("What", "Added", "Changed", "Removed", box=None, pad_edge=False)
+    for name, change in changes.items():
+        table.add_row(name, f"{change.added:,}", f"{change.changed:,}", f"{change.removed:,}")
+    out.print(table)
 
 
 def _state_of(key: Any) -> str:

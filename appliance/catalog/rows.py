@@ -193,3 +193,8 @@ class StandardField:
     key: str | None
     unit: str
     notes: str
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether it is a yes or no that counts as 1 or 0; the notes say so."""
+        return self.notes.startswith("boolean")

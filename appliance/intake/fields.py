@@ -35,6 +35,22 @@ class RecordContext:
     timestamps: Timestamps
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the values of one field go: the metric, and how the unit sent becomes the canonical one.
+
+    Limits are in the canonical unit and inclusive.
+    """
+
+    key: str
+    unit: str
+    cumulative: bool
+    factor: float = 1.0
+    shift: float = 0.0
+    low: float = -math.inf
+    high: float = math.inf
+
+
 def finite_number(sent: Any) -> float | None:
     """Return a number, None where none was sent; numeric texts are taken. Raises `Unreadable`."""
     if sent is None:
@@ -49,6 +65,20 @@ def finite_number(sent: Any) -> float | None:
         number = math.inf
     if not math.isfinite(number):
         raise Unreadable(Reason.NOT_A_NUMBER, "A value is not a finite number.")
+    return number
+
+
+def canonical_number(target: Target, sent: Any) -> float | None:
+    """Return one number in the canonical unit, None where none was sent. Raises `Unreadable`."""
+    number = finite_number(sent)
+    if number is None:
+        return None
+    number = number * target.factor + target.shift
+    if not target.low <= number <= target.high:
+        raise Unreadable(
+            Reason.IMPLAUSIBLE_VALUE,
+            f"The value is outside {target.low:g} to {target.high:g} {target.unit}, which is surely wrong.",
+        )
     return number
 
 

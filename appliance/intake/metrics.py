@@ -39,30 +39,14 @@ from appliance.domain.sample import (
 )
 from appliance.domain.text import storable, storable_text
 from appliance.domain.upload import Advice, Automation
-from appliance.intake.fields import Unreadable, finite_number
+from appliance.intake.fields import Target, Unreadable, canonical_number
 from appliance.intake.reading import SAMPLES, Reading
+from appliance.intake.standard import StandardReader, is_typed
 from appliance.intake.timestamps import BadTimestamp, Timestamps
 
 NAME_LENGTH = 80
 UNIT_LENGTH = 40
 LONGEST_READING_US = 366 * DAY_S * SECOND_US  # an end further from the start is a slip, and not a duration
-
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where the values of one field go: the metric, and how the unit sent becomes the canonical one.
-
-    Limits are in the canonical unit and inclusive.
-    """
-
-    key: str
-    unit: str
-    cumulative: bool
-    factor: float = 1.0
-    shift: float = 0.0
-    low: float = -math.inf
-    high: float = math.inf
 
 
 class Fields(NamedTuple):
@@ -106,6 +90,7 @@ class MetricsReader:
         self._automation = automation
         self._timestamps = Timestamps(zone)
         self._sources: dict[Any, str] = {}
+        self._standard = StandardReader(reading, catalogue, zone)
 
     def read(self, content: Any) -> None:
         """Read the whole array; anything but an array of objects is quarantined."""
@@ -122,6 +107,9 @@ class MetricsReader:
     def _read_entry(self, entry: Any, path: str) -> None:
         if not isinstance(entry, dict):
             self._set_aside_whole(path, entry, "A metric is not an object.")
+            return
+        if is_typed(entry):
+            self._standard.read(entry, path)
             return
         points = entry.get("data")
         if points is None and "data" in entry:
@@ -270,7 +258,7 @@ class MetricsReader:
         source = by_name.get("source")
         if not isinstance(source, str | None):
             raise Unreadable(Reason.WRONG_SHAPE, "The source is not a text.")
-        read = [(fields, [_number(fields.target, by_name.get(name.casefold())) for name in fields.names]) for fields in shape]
+        read = [(fields, [canonical_number(fields.target, by_name.get(name.casefold())) for name in fields.names]) for fields in shape]
         read = [(fields, numbers) for fields, numbers in read if any(number is not None for number in numbers)]
         if not read:
             raise Unreadable(Reason.MISSING_VALUE, "The data point holds no value.")
@@ -394,20 +382,6 @@ def _converted(target: Target, column: list[Any]) -> list[float] | None:
         list(map(float, column)) if factor == 1.0 and shift == 0.0 else [number * factor + shift for number in column]
     )
     return numbers if target.low <= min(numbers) and max(numbers) <= target.high else None
-
-
-def _number(target: Target, sent: Any) -> float | None:
-    """Return one number in the canonical unit, None where none was sent. Raises `Unreadable`."""
-    number = finite_number(sent)
-    if number is None:
-        return None
-    number = number * target.factor + target.shift
-    if not target.low <= number <= target.high:
-        raise Unreadable(
-            Reason.IMPLAUSIBLE_VALUE,
-            f"The value is outside {target.low:g} to {target.high:g} {target.unit}, which is surely wrong.",
-        )
-    return number
 
 
 def _durations(grain: Grain, columns: Columns) -> list[int]:

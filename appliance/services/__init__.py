@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from appliance.services.keys import Keys
     from appliance.services.lookup import Lookup
     from appliance.services.people import People
+    from appliance.services.replaying import Replaying
     from appliance.services.sources import Sources
     from appliance.services.uploads import Uploads
 
@@ -34,4 +35,5 @@ class Services:
     lookup: Lookup
     explaining: Explaining
     sources: Sources
+    replaying: Replaying
     health: Health

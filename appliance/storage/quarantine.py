@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, Connection, func, literal_column, select
+from sqlalchemy import Boolean, Connection, delete, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from appliance.domain.quarantine import Quarantined
@@ -63,3 +63,28 @@ def count(connection: Connection, person_id: int) -> int:
 def _fingerprint(item: Quarantined) -> bytes:
     text = json.dumps([item.kind, item.name, storable(item.item)], sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).digest()
+
+
+def release(
+    connection: Connection, person_id: int, upload_id: int, still_set_aside: Sequence[Quarantined]
+) -> int:
+    """Let go of what this upload brought into quarantine and can be read now; return how many items."""
+    kept = [_fingerprint(item) for item in still_set_aside]
+    query = delete(quarantine).where(
+        quarantine.c.person_id == person_id,
+        or_(quarantine.c.upload_id == upload_id, quarantine.c.last_upload_id == upload_id),
+    )
+    if kept:
+        query = query.where(quarantine.c.fingerprint.not_in(kept))
+    return connection.execute(query).rowcount
+
+
+def uploads_with_items(connection: Connection, person_id: int) -> list[int]:
+    """Return the uploads that brought what is in quarantine, oldest first."""
+    query = (
+        select(quarantine.c.upload_id)
+        .distinct()
+        .where(quarantine.c.person_id == person_id)
+        .order_by(quarantine.c.upload_id)
+    )
+    return list(connection.execute(query).scalars())

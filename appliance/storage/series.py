@@ -45,9 +45,11 @@ class HeldMetric:
     grains: tuple[str, ...]
 
 
-def of_person(connection: Connection, person_id: int, metrics: Iterable[str]) -> dict[SeriesKey, SeriesState]:
-    """Return every series this person has of these metrics."""
-    rows = connection.execute(
+def of_person(
+    connection: Connection, person_id: int, metrics: Iterable[str] | None
+) -> dict[SeriesKey, SeriesState]:
+    """Return every series this person has of these metrics, or of all."""
+    query = (
         select(
             series.c.series_id,
             series.c.metric,
@@ -59,10 +61,12 @@ def of_person(connection: Connection, person_id: int, metrics: Iterable[str]) ->
             series.c.last_at,
         )
         .join_from(series, source, (series.c.person_id == source.c.person_id) & (series.c.source_id == source.c.source_id))
-        .where(series.c.person_id == person_id, series.c.metric.in_(list(metrics)))
+        .where(series.c.person_id == person_id)
     )
+    if metrics is not None:
+        query = query.where(series.c.metric.in_(list(metrics)))
     found = {}
-    for row in rows:
+    for row in connection.execute(query):
         key = SeriesKey(row.metric, row.name, Grain(row.grain), row.unit)
         found[key] = SeriesState(
             row.series_id,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import zstandard
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from appliance.domain.localday import microseconds
+from appliance.domain.localday import microseconds, midnight
 from appliance.domain.upload import Advice, Automation, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.storage.tables import upload
 
@@ -185,6 +185,20 @@ def listed(connection: Connection, person_id: int, *, before: int | None, limit:
         query = query.where(upload.c.upload_id < before)
     rows = connection.execute(query.order_by(upload.c.upload_id.desc()).limit(limit))
     return [_settled(row) for row in rows]
+
+
+def ids_since(connection: Connection, person_id: int, since: date | None) -> list[int]:
+    """Return the settled uploads of a person whose bytes are kept, oldest first; since a day (UTC) if given."""
+    query = (
+        select(upload.c.upload_id)
+        .where(
+            upload.c.person_id == person_id, upload.c.body.is_not(None), upload.c.state != UploadState.RECEIVED
+        )
+        .order_by(upload.c.upload_id)
+    )
+    if since is not None:
+        query = query.where(upload.c.received_at >= midnight(since, 0))
+    return list(connection.execute(query).scalars())
 
 
 def received_instants(connection: Connection, person_id: int, upload_ids: set[int]) -> dict[int, int]:

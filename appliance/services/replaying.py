@@ -1,0 +1,182 @@
+"""Reading kept uploads again, after the catalogue or a reader has improved.
+
+Each upload is read in the order it came and stored under its own id, so that the ordinary rules hold: what a newer
+upload has told stays. What the upload brought before and no longer says (an unknown metric that has become known) is
+taken back. A dry run does all of it and rolls it back, so its numbers are those of the real one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import structlog
+from sqlalchemy import Connection
+
+from appliance.catalog.load import Catalogue
+from appliance.domain.upload import Upload
+from appliance.domain.verdict import Verdict
+from appliance.foundation.errors import NotFound, RequestError
+from appliance.services.resolving import resolve_days, rewrite
+from appliance.services.rules import rules_of
+from appliance.services.understanding import Understanding, Understood
+from appliance.storage import people, quarantine, removal, series, uploads
+from appliance.storage.database import Database, lock_person
+
+log = structlog.get_logger("hearthbeat.replay")
+
+
+@dataclass(slots=True)
+class Change:
+    """What a replay did to one metric or kind of record, in samples or records."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+@dataclass(slots=True)
+class Report:
+    """What a replay did, or would do. `released` counts items that left quarantine, `unreadable` uploads that cannot be opened."""
+
+    dry_run: bool
+    uploads: int = 0
+    unreadable: int = 0
+    without_body: int = 0
+    released: int = 0
+    changes: dict[str, Change] = field(default_factory=lambda: defaultdict(Change))
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether anything differs from before."""
+        return bool(self.released) or any(self.changes.values())
+
+
+class _Undone(Exception):  # noqa: N818  carries a dry run out of its transaction
+    pass
+
+
+class Replaying:
+    """Replays uploads."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, understanding: Understanding) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._understanding = understanding
+
+    def everything(
+        self, *, since: date | None, dry_run: bool, on_progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> Report:
+        """Replay all kept uploads of everybody, those received since a day (UTC) if one is given."""
+        report = Report(dry_run)
+        with self._database.transaction() as connection:
+            chosen = [
+                (person.person_id, upload_id)
+                for person in people.everyone(connection)
+                for upload_id in uploads.ids_since(connection, person.person_id, since)
+            ]
+        self._replay(chosen, report, on_progress)
+        return report
+
+    def one(self, person_id: int, upload_id: int, *, dry_run: bool = False) -> Report:
+        """Replay one upload. Raises `NotFound`."""
+        with self._database.transaction() as connection:
+            if uploads.find(connection, person_id, upload_id) is None:
+                raise NotFound(f"There is no upload {upload_id}.")
+        report = Report(dry_run)
+        self._replay([(person_id, upload_id)], report, lambda _done, _all: None)
+        return report
+
+    def retry_quarantine(self, person_id: int) -> Report:
+        """Replay the uploads of a person that brought what is in quarantine."""
+        with self._database.transaction() as connection:
+            chosen = [(person_id, upload_id) for upload_id in quarantine.uploads_with_items(connection, person_id)]
+        report = Report(dry_run=False)
+        self._replay(chosen, report, lambda _done, _all: None)
+        return report
+
+    def _replay(
+        self, chosen: Sequence[tuple[int, int]], report: Report, on_progress: Callable[[int, int], None]
+    ) -> None:
+        if report.dry_run:
+            try:
+                # One transaction for all, so that two uploads telling the same are not both counted as new.
+                with self._database.transaction() as connection:
+                    for done, (person_id, upload_id) in enumerate(chosen):
+                        self._replay_one(connection, person_id, upload_id, report)
+                        on_progress(done + 1, len(chosen))
+                    raise _Undone
+            except _Undone:
+                return
+        for done, (person_id, upload_id) in enumerate(chosen):
+            with self._database.transaction() as connection:
+                self._replay_one(connection, person_id, upload_id, report)
+            on_progress(done + 1, len(chosen))
+        log.info("replayed", uploads=report.uploads, released=report.released, changed=report.changes_anything)
+
+    def _replay_one(self, connection: Connection, person_id: int, upload_id: int, report: Report) -> None:
+        settled = uploads.find(connection, person_id, upload_id)
+        body = uploads.body_of(connection, person_id, upload_id)
+        if settled is None or body is None:
+            report.without_body += 1
+            return
+        lock_person(connection, person_id)
+        try:
+            understood = self._understanding.understand(connection, settled.upload, body)
+        except RequestError:
+            report.unreadable += 1
+            return
+        report.uploads += 1
+        self._count(understood, report)
+        self._take_back(connection, settled.upload, understood, report)
+        report.released += quarantine.release(
+            connection, person_id, upload_id, understood.reading.quarantined
+        )
+
+    def _count(self, understood: Understood, report: Report) -> None:
+        for batch, judgement in understood.samples:
+            change = report.changes[batch.key.metric]
+            change.added += len(judgement.insert)
+            change.changed += len(judgement.update)
+        for kind, verdicts in understood.records.items():
+            change = report.changes[kind]
+            change.added += verdicts.count(Verdict.STORED)
+            change.changed += verdicts.count(Verdict.REVISED)
+
+    def _take_back(
+        self, connection: Connection, upload: Upload, understood: Understood, report: Report
+    ) -> None:
+        person_id, upload_id = upload.person_id, upload.upload_id
+        states = series.of_person(connection, person_id, None)
+        keys = {state.series_id: key for key, state in states.items()}
+        told = {
+            (states[batch.key].series_id, start) for batch, _ in understood.samples for start in batch.start
+        }
+        gone = [
+            place
+            for place in removal.samples_of(connection, person_id, upload_id)
+            if (place.series_id, place.start) not in told
+        ]
+        if gone:
+            removal.take_back_samples(connection, person_id, upload_id, gone)
+            removal.refresh_series(connection, person_id, sorted({place.series_id for place in gone}))
+            days: dict[str, set[int]] = defaultdict(set)
+            for place in gone:
+                metric = keys[place.series_id].metric
+                report.changes[metric].removed += 1
+                days[metric].add(place.day)
+            rule_of = rules_of(connection, person_id, self._catalogue)
+            fresh = series.of_person(connection, person_id, list(days))
+            rewrite(connection, person_id, resolve_days(connection, person_id, rule_of, fresh, days), days)
+        held = removal.records_of(connection, person_id, upload_id)
+        still = {(each.kind.value, each.identity) for found in understood.reading.records.values() for each in found}
+        lost = {place: record_id for place, record_id in held.items() if place not in still}
+        for kind, _ in lost:
+            report.changes[kind].removed += 1
+        removal.remove_records(connection, person_id, list(lost.values()))
+

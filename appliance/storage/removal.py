@@ -1,0 +1,121 @@
+"""Taking back what one upload brought and no longer says, with the values it had replaced put back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select, text
+
+from appliance.storage.tables import record
+
+_PLACES = "unnest(CAST(:ids AS bigint[]), CAST(:starts AS bigint[])) AS place(series_id, start)"
+_AT = "timestamptz 'epoch' + place.start * interval '1 microsecond'"
+
+
+class Brought(NamedTuple):
+    """A stored sample that came with an upload. `start` in µs since 1970, `day` counts from 1970-01-01."""
+
+    series_id: int
+    start: int
+    day: int
+
+
+def samples_of(connection: Connection, person_id: int, upload_id: int) -> list[Brought]:
+    """Return the places of all samples whose present value came with this upload."""
+    rows = connection.execute(
+        text(
+            "SELECT series_id, (extract(epoch FROM start_at) * 1000000)::bigint AS start,"
+            " (start_at AT TIME ZONE 'UTC' + utc_offset * interval '1 second')::date - date '1970-01-01' AS day"
+            " FROM sample WHERE person_id = :person AND upload_id = :upload"
+        ),
+        {"person": person_id, "upload": upload_id},
+    )
+    return [Brought(row.series_id, row.start, row.day) for row in rows]
+
+
+def take_back_samples(
+    connection: Connection, person_id: int, upload_id: int, places: Sequence[Brought]
+) -> None:
+    """Give these samples the value they had before this upload, or remove them where they had none.
+
+    The caller holds the person's lock and refreshes series and rollups.
+    """
+    if not places:
+        return
+    shared = {
+        "person": person_id,
+        "upload": upload_id,
+        "ids": [place.series_id for place in places],
+        "starts": [place.start for place in places],
+    }
+    connection.execute(
+        text(
+            f"""
+            WITH earlier AS (
+                SELECT DISTINCT ON (r.series_id, r.start_at) r.*
+                FROM {_PLACES} JOIN revision AS r
+                  ON r.person_id = :person AND r.series_id = place.series_id AND r.start_at = {_AT}
+                WHERE r.upload_id <> :upload
+                ORDER BY r.series_id, r.start_at, r.replaced_by DESC
+            ), restored AS (
+                UPDATE sample AS s SET duration = e.duration, value = e.value, min = e.min, max = e.max,
+                    extra = e.extra, upload_id = e.upload_id
+                FROM earlier AS e
+                WHERE s.person_id = :person AND s.series_id = e.series_id AND s.start_at = e.start_at
+                RETURNING s.series_id, s.start_at
+            )
+            DELETE FROM revision AS r USING earlier AS e
+            WHERE r.person_id = :person AND r.series_id = e.series_id AND r.start_at = e.start_at
+              AND r.replaced_by = e.replaced_by
+            """  # noqa: S608  fixed text only
+        ),
+        shared,
+    )
+    connection.execute(
+        text(
+            f"DELETE FROM sample AS s USING {_PLACES} WHERE s.person_id = :person"  # noqa: S608  fixed text only
+            f" AND s.series_id = place.series_id AND s.start_at = {_AT} AND s.upload_id = :upload"
+        ),
+        shared,
+    )
+
+
+def refresh_series(connection: Connection, person_id: int, series_ids: Sequence[int]) -> None:
+    """Count anew what these series hold, and draw them a new generation."""
+    connection.execute(
+        text(
+            """
+            UPDATE series SET samples = told.n, first_at = told.first_at, last_at = told.last_at,
+                generation = nextval('generation')
+            FROM (
+                SELECT wanted.id, count(s.start_at) AS n, min(s.start_at) AS first_at, max(s.start_at) AS last_at
+                FROM unnest(CAST(:ids AS bigint[])) AS wanted(id)
+                LEFT JOIN sample AS s ON s.person_id = :person AND s.series_id = wanted.id
+                GROUP BY wanted.id
+            ) AS told
+            WHERE series.person_id = :person AND series.series_id = told.id
+            """
+        ),
+        {"person": person_id, "ids": list(series_ids)},
+    )
+
+
+def records_of(connection: Connection, person_id: int, upload_id: int) -> dict[tuple[str, str], int]:
+    """Return the ids of records whose present version came with this upload, by kind and identity."""
+    rows = connection.execute(
+        select(record.c.kind, record.c.identity, record.c.record_id).where(
+            record.c.person_id == person_id, record.c.upload_id == upload_id
+        )
+    )
+    return {(row.kind, row.identity): row.record_id for row in rows}
+
+
+def remove_records(connection: Connection, person_id: int, record_ids: Sequence[int]) -> None:
+    """Remove records with their tracks and earlier versions."""
+    if record_ids:
+        connection.execute(
+            delete(record).where(record.c.person_id == person_id, record.c.record_id.in_(record_ids))
+        )
+
+
