@@ -32,6 +32,7 @@ from appliance.foundation.settings import Settings
 from appliance.foundation.telemetry import Telemetry
 from appliance.jobs.worker import UploadWorker
 from appliance.services import Services
+from appliance.services.advising import Advising
 from appliance.services.explaining import Explaining
 from appliance.services.health import Health
 from appliance.services.keys import Keys
@@ -152,6 +153,7 @@ def open_services(
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
             replaying=Replaying(database, catalogue, understanding),
+            advising=Advising(database),
             health=Health(database, cache, clock, telemetry, engines.states),
         )
 

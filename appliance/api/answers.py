@@ -40,6 +40,7 @@ class AdviceAnswer(BaseModel):
     code: str
     message: str
     fix: str
+    automation: dict[str, str] | None = Field(description="Parameters of a corrected automation's deep link.")
 
 
 class ReceiptAnswer(BaseModel):

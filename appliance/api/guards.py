@@ -16,6 +16,11 @@ from appliance.foundation.errors import HostRejected
 from appliance.foundation.telemetry import Telemetry
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,100}")
+# Endings that routers give to names at home and nobody on the internet can register. Just any ending after our own
+# name would not do: “localhost.” and the usual names of small computers can be put before every domain.
+_HOME_SUFFIXES = (
+    ".local", ".localhost", ".home.arpa", ".lan", ".internal", ".home", ".localdomain", ".intranet", ".fritz.box"
+)
 _KEY_HEADERS = ("X-API-Key", "api-key")
 
 log = structlog.get_logger("hearthbeat.api")
@@ -80,12 +85,12 @@ def _is_own_host(host: str, own_names: set[str]) -> bool:
     """Whether the Host header names this machine: an address, a local name. Guards against DNS rebinding."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").rstrip(".").casefold()
-    if not name or name in own_names or name.endswith((".local", ".localhost", ".home.arpa", ".lan")):
+    if not name or name in own_names or name.endswith(_HOME_SUFFIXES):
         return True
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return any(name.startswith(own + ".") for own in own_names)
+        return False
     return True
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import math
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -53,7 +56,7 @@ class Record:
     `identity` is the phone's id where it sends one, else a natural key; two records of one kind and person with the
     same identity are the same. `label` is the word to list it by (an activity type, a symptom). `content` is
     storable JSON with canonical units. `flags` name what is odd but possible. `item` is the position of the item in
-    its array.
+    its array. `natural` is set where a thing may come with the phone's id or without: the identity it has without.
     """
 
     kind: Kind
@@ -67,6 +70,7 @@ class Record:
     item: int
     flags: tuple[str, ...] = ()
     tracks: tuple[Track, ...] = ()
+    natural: str | None = None
 
     @property
     def digest(self) -> bytes:
@@ -78,14 +82,19 @@ class Record:
             self.end,
             _plain(dict(self.content)),
             sorted(self.flags),
-            [[track.name, track.at, _plain(track.channels), track.units] for track in self.tracks],
+            [[track.name, len(track.at), sorted(track.channels), track.units] for track in self.tracks],
         ]
-        return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).digest()
+        found = hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode())
+        for track in self.tracks:
+            found.update(_packed(array("q", track.at)))
+            for name in sorted(track.channels):
+                found.update(_packed(array("d", _numbers(track.channels[name]))))
+        return found.digest()
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRecord:
-    """A stored record with the same identity, as far as the verdict needs it."""
+    """A stored record with the same identity, as far as the verdict needs it. `tracks` are their names."""
 
     record_id: int
     identity: str
@@ -94,6 +103,7 @@ class HeldRecord:
     content: Mapping[str, Any]
     digest: bytes
     upload_id: int
+    tracks: frozenset[str] = frozenset()
 
 
 Outdone = Callable[[HeldRecord, Record], bool]
@@ -102,14 +112,25 @@ Outdone = Callable[[HeldRecord, Record], bool]
 def judge_record(
     record: Record, held: HeldRecord | None, upload_id: int, outdone: Outdone = lambda _held, _record: False
 ) -> Verdict:
-    """Decide what becomes of a record: the newest whole version wins, unless what is held outdoes it."""
+    """Decide what becomes of a record: the newest whole version wins, unless what is held outdoes it.
+
+    The same told again with fewer tracks (another automation leaves routes out) is poorer than what is held.
+    """
     if held is None:
         return Verdict.STORED
     if record.digest == held.digest:
         return Verdict.UNCHANGED
-    if upload_id < held.upload_id or outdone(held, record):
+    if upload_id < held.upload_id or _tells_less(record, held) or outdone(held, record):
         return Verdict.SUPERSEDED
     return Verdict.REVISED
+
+
+def _tells_less(record: Record, held: HeldRecord) -> bool:
+    return (
+        {track.name for track in record.tracks} < held.tracks
+        and (record.start, record.end) == (held.start, held.end)
+        and record.content == held.content
+    )
 
 
 def natural_identity(*parts: object) -> str:
@@ -118,6 +139,16 @@ def natural_identity(*parts: object) -> str:
     if len(text) <= IDENTITY_LENGTH:
         return text
     return "#" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _numbers(column: list[float | None]) -> Iterable[float]:
+    return [math.nan if number is None else number for number in column]
+
+
+def _packed(numbers: array[int] | array[float]) -> bytes:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
 
 
 def _plain(value: Any) -> Any:

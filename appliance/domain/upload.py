@@ -95,11 +95,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something about the phone's set-up that could be better, with the mend in plain words."""
+    """Something about the phone's set-up that could be better, with the mend in plain words.
+
+    `automation` holds the parameters of a deep link that makes a corrected automation, where one can.
+    """
 
     code: str
     message: str
     fix: str
+    automation: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ class Receipt:
             "counts": self.counts.as_dict(),
             "kinds": {kind: counts.as_dict() for kind, counts in self.kinds.items()},
             "errors": [{"path": e.path, "reason": e.reason, "detail": e.detail} for e in self.errors],
-            "advice": [{"code": a.code, "message": a.message, "fix": a.fix} for a in self.advice],
+            "advice": [
+                {"code": a.code, "message": a.message, "fix": a.fix, "automation": a.automation} for a in self.advice
+            ],
             "processing_ms": self.processing_ms,
         }

@@ -1,4 +1,4 @@
-"""A body opened: unpacked within limits, decoded and parsed, and its arrays found."""
+"""A body opened: unpacked within limits, decoded and parsed, and its arrays found. JSON, or the phone's CSV files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any
 
 import pydantic_core
 
+from appliance.domain.upload import Advice
 from appliance.foundation.errors import MalformedUpload, UnsupportedFormat, UploadTooLarge
+from appliance.intake import csv_files
 
 ARRAYS = (
     "metrics",
@@ -25,6 +27,7 @@ ARRAYS = (
     "heartRateNotifications",
 )
 
+_JSON_TYPES = {"", "application/json", "text/json"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 
@@ -39,17 +42,37 @@ _ESCAPE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a phone sent, parsed. `arrays` maps each name below `data` to what stands there."""
+    """What a phone sent, parsed. `arrays` maps each name below `data` to what stands there.
+
+    `grouping` is how the content itself says its values are grouped, in the phone's word, for where the request
+    does not say; `advice` is about the format.
+    """
 
     arrays: Mapping[str, Any]
+    grouping: str = ""
+    advice: tuple[Advice, ...] = ()
 
 
-def open_document(body: bytes, content_encoding: str, limit_bytes: int) -> Document:
-    """Open a JSON body as the phone sends it.
+def is_readable(content_type: str) -> bool:
+    """Whether bodies of this content type can be opened; one that names none is taken as JSON."""
+    media_type = _media_type(content_type)
+    return (
+        media_type in _JSON_TYPES
+        or media_type in csv_files.CSV_TYPES
+        or (media_type.startswith("application/") and media_type.endswith("+json"))
+    )
+
+
+def open_document(body: bytes, content_encoding: str, limit_bytes: int, content_type: str = "") -> Document:
+    """Open a body as the phone sends it.
 
     Raises `MalformedUpload`, `UnsupportedFormat` or `UploadTooLarge` (unpacked size over the limit).
     """
-    root = _parse(unpack(body, content_encoding, limit_bytes))
+    content = unpack(body, content_encoding, limit_bytes)
+    if _media_type(content_type) in csv_files.CSV_TYPES:
+        files = csv_files.read_files(content, content_type)
+        return Document(files.arrays, files.grouping, (csv_files.ADVICE,))
+    root = _parse(content)
     if not isinstance(root, dict):
         raise MalformedUpload("The body is JSON, but not an object with “data” in it.")
     data = root.get("data")
@@ -71,7 +94,7 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
     """
     encoding = content_encoding.strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise UnsupportedFormat(f"The content encoding “{encoding[:40]}” is not accepted; send JSON plain or with gzip.")
+        raise UnsupportedFormat(f"The content encoding “{encoding[:40]}” is not accepted; send the body plain or with gzip.")
     if not body.startswith(_GZIP_MAGIC):
         return body
     parts: list[bytes] = []
@@ -90,6 +113,10 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
     except (OSError, zlib.error) as error:
         raise MalformedUpload("The gzip body is damaged.") from error
     return b"".join(parts)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.split(";", 1)[0].strip().lower()
 
 
 def _parse(body: bytes) -> Any:

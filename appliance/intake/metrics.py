@@ -263,7 +263,7 @@ class MetricsReader:
         if not read:
             raise Unreadable(Reason.MISSING_VALUE, "The data point holds no value.")
         used = {"date", "source", "start", "end", *(name.casefold() for fields in shape for name in fields.names)}
-        extra = {name: storable(value) for name, value in point.items() if str(name).casefold() not in used}
+        extra = storable({name: value for name, value in point.items() if str(name).casefold() not in used})
         for fields, numbers in read:
             columns = gathered[fields.target, self._source(source)]
             position = len(columns.start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,13 +17,17 @@ from appliance.intake.fields import RecordContext, Unreadable
 from appliance.intake.metrics import MetricsReader
 from appliance.intake.reading import Reading
 from appliance.intake.timestamps import Timestamps
+from appliance.intake.workouts import read_workout
 
 NAME_LENGTH = 80
+_SAYS_NO_GROUPING = {"", "default"}  # what the default is depends on the format
 
 ReadOne = Callable[[dict[str, Any], int, RecordContext], Record]
 
 # Which reader reads which array of the document; an array without one is kept as it came.
-READERS: dict[str, tuple[Kind, ReadOne]] = {}
+READERS: dict[str, tuple[Kind, ReadOne]] = {
+    "workouts": (Kind.WORKOUT, read_workout),
+}
 
 
 def read_document(document: Document, catalogue: Catalogue, automation: Automation, zone: ZoneInfo) -> Reading:
@@ -30,7 +35,9 @@ def read_document(document: Document, catalogue: Catalogue, automation: Automati
 
     `zone` is the person's and places dates that come without an offset.
     """
-    reading = Reading()
+    reading = Reading(advice={advice.code: advice for advice in document.advice})
+    if document.grouping and automation.aggregation.strip().lower() in _SAYS_NO_GROUPING:
+        automation = replace(automation, aggregation=document.grouping)
     for name, content in document.arrays.items():
         if name == "metrics":
             MetricsReader(reading, catalogue, automation, zone).read(content)

@@ -23,6 +23,7 @@ from appliance.domain.quarantine import Reason
 from appliance.domain.sample import DAY_S, SECOND_US, Batch, Grain, SeriesKey, local_day
 from appliance.domain.text import storable, storable_text
 from appliance.intake.fields import (
+    RecordContext,
     Target,
     Unreadable,
     canonical_number,
@@ -31,7 +32,7 @@ from appliance.intake.fields import (
     source_field,
 )
 from appliance.intake.reading import SAMPLES, Reading
-from appliance.intake.timestamps import Timestamps
+from appliance.intake.timestamps import BadTimestamp, Timestamps
 
 TYPE_LENGTH = 80
 LONGEST_READING_US = 366 * DAY_S * SECOND_US  # an end further from the start is a slip, and not a duration
@@ -43,12 +44,56 @@ _SOURCES = ("source_device", "source", "device")
 _BOOKKEEPING = ("type", "id", "user_id", "created_at", "updated_at")
 _NO_VALUES = frozenset({*_STARTS, *_ENDS, *_SOURCES, *_BOOKKEEPING})
 
+# A workout's fields, by the names the phone's own JSON has for them; the others keep theirs.
+_WORKOUT_NAMES = {"workout_type": "name", "started_at": "start", "ended_at": "end", "start_time": "start", "end_time": "end"}
+_WORKOUT_QUANTITIES = {
+    "total_energy_kcal": ("totalEnergy", "kcal"),
+    "active_energy_kcal": ("activeEnergyBurned", "kcal"),
+    "distance_meters": ("distance", "m"),
+    "avg_heart_rate": ("avgHeartRate", "count/min"),
+    "max_heart_rate": ("maxHeartRate", "count/min"),
+}
+_ROUTE_NAMES = {"altitude_meters": "altitude", "recorded_at": "timestamp"}
+
 Fields = Mapping[str, tuple[StandardField, Target | None]]
 
 
 def is_typed(entry: Mapping[str, Any]) -> bool:
     """Whether an element of `data.metrics` is a typed record, and not a metric with its points."""
     return isinstance(entry.get("type"), str) and entry.keys().isdisjoint({"name", "data"})
+
+
+def is_standard_workout(item: Mapping[str, Any]) -> bool:
+    """Whether a workout is one of this format, and not one of the phone's."""
+    return "workout_type" in item and item.keys().isdisjoint({"name", "start"})
+
+
+def as_sent_by_the_phone(item: Mapping[str, Any], context: RecordContext) -> dict[str, Any]:
+    """Return a workout of this format as the phone's JSON has it, for the one reader of workouts."""
+    told: dict[str, Any] = {}
+    for name, sent in item.items():
+        if sent is None or name in _BOOKKEEPING or name in _SOURCES:
+            continue
+        if name in _WORKOUT_QUANTITIES:
+            known, unit = _WORKOUT_QUANTITIES[name]
+            told[known] = {"qty": sent, "units": unit}
+        else:
+            told[_WORKOUT_NAMES.get(name, name)] = sent
+    source = item.get(_first(item, _SOURCES))
+    if source is not None:
+        told["source"] = source
+    if isinstance(route := told.pop("route_points", None), list):
+        told["route"] = [
+            {_ROUTE_NAMES.get(name, name): sent for name, sent in point.items()} if isinstance(point, dict) else point
+            for point in route
+        ]
+    for name in ("start", "end"):
+        try:
+            start, offset = context.timestamps.read(told.get(name))
+        except BadTimestamp:
+            continue
+        told[name] = instant(start, _offset(start, offset, context.zone)).isoformat()
+    return told
 
 
 class StandardReader:
@@ -118,11 +163,7 @@ class StandardReader:
     def _start(self, record: dict[str, Any]) -> tuple[int, int]:
         """Return when it was, and the offset of where the person was. Raises `Unreadable`."""
         start, offset = moment(record, _first(record, _STARTS), self._timestamps)
-        if offset == 0:
-            # UTC is how the program writes every instant, not where the person was: there the person's zone holds.
-            local = instant(start, 0).astimezone(self._zone)
-            offset = int((local.utcoffset() or timedelta()).total_seconds())
-        return start, offset
+        return start, _offset(start, offset, self._zone)
 
     def _batch(self, target: Target, source: str) -> Batch:
         key = SeriesKey(target.key, source, Grain.RAW, target.unit)
@@ -135,6 +176,16 @@ class StandardReader:
         if self._types is None:
             self._types = _fields_by_type(self._catalogue)
         return self._types.get(fold_name(record_type), {})
+
+
+def _offset(start: int, offset: int, zone: ZoneInfo) -> int:
+    """Return the offset of where the person was, in seconds.
+
+    UTC is how the program writes every instant, and says nothing of that: there the person's zone holds.
+    """
+    if offset:
+        return offset
+    return int((instant(start, 0).astimezone(zone).utcoffset() or timedelta()).total_seconds())
 
 
 def _fields_by_type(catalogue: Catalogue) -> dict[str, Fields]:

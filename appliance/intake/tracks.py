@@ -7,15 +7,18 @@ counted and returned beside the track.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from appliance.catalog.rows import SAME, Conversion
 from appliance.domain.record import Track
 from appliance.domain.sample import normalise_source, source_parts
 from appliance.intake.fields import Unreadable, finite_number
 from appliance.intake.timestamps import BadTimestamp, Timestamps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Column = list[float | None]
 
@@ -50,7 +53,7 @@ class Told:
     sources: frozenset[str] = field(default_factory=frozenset)
 
 
-def read_series(  # noqa: PLR0913  a track is all of these
+def read_series(
     name: str,
     unit: str,
     channels: Sequence[Channel],
@@ -69,7 +72,7 @@ def read_series(  # noqa: PLR0913  a track is all of these
         else _numbers(_column(points, channel.sent), channel, next(iter(found.values()), None) or SAME)
         for channel in channels
     }
-    columns = {channel: column for channel, column in columns.items() if any(v is not None for v in column)}
+    columns = {channel: column for channel, column in columns.items() if _tells_anything(column)}
     known = {way for way, how in found.items() if how is not None}
     has_value = [
         any(numbers) for numbers in zip(*([v is not None for v in c] for c in columns.values()), strict=True)
@@ -114,7 +117,7 @@ def read_route(sent: Sequence[Any], timestamps: Timestamps) -> Told:
     columns = {
         channel.name: _numbers(_column(points, channel.sent), channel, SAME) for channel in ROUTE_CHANNELS
     }
-    columns = {channel: column for channel, column in columns.items() if column.count(None) < len(column)}
+    columns = {channel: column for channel, column in columns.items() if _tells_anything(column)}
     places = zip(columns.get("latitude", ()), columns.get("longitude", ()), strict=False)
     fit = [north is not None and east is not None for north, east in places] or [False] * len(points)
     units = {channel.name: channel.unit for channel in ROUTE_CHANNELS if channel.name in columns}
@@ -128,7 +131,10 @@ def _text(sent: Any) -> str:
 
 def _column(points: Sequence[dict[str, Any]], spellings: Sequence[str]) -> list[Any]:
     first, *others = spellings
-    column = [point.get(first) for point in points]
+    try:
+        column = list(map(itemgetter(first), points))
+    except KeyError:
+        column = [point.get(first) for point in points]
     for spelling in others:
         if None in column:
             column = [
@@ -166,6 +172,10 @@ def _numbers(column: list[Any], channel: Channel, conversion: Conversion | list[
             return list(converted)
     ways = conversion if isinstance(conversion, list) else [conversion] * len(column)
     return [_number(sent, channel, way) for sent, way in zip(column, ways, strict=True)]
+
+
+def _tells_anything(column: Column) -> bool:
+    return any(number is not None for number in column)
 
 
 def _is_plain(column: Sequence[Any]) -> bool:

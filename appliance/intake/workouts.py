@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from appliance.catalog.load import Catalogue
 from appliance.catalog.names import fold_name
 from appliance.catalog.rows import SAME, Conversion
 from appliance.domain.quarantine import Reason
@@ -32,6 +31,10 @@ from appliance.intake.fields import (
 )
 from appliance.intake.timestamps import BadTimestamp
 from appliance.intake.tracks import ROUTE, Channel, Told, read_route, read_series
+
+if TYPE_CHECKING:
+    from appliance.catalog.load import Catalogue
+    from appliance.catalog.rows import Metric
 
 UNKNOWN_TYPE = "unknown"
 LONGEST_DURATION_S = 366 * DAY_S  # further than any forgotten timer: a slip, and no length of time
@@ -95,6 +98,8 @@ HEART_CHANNELS = (("min", ("Min", "min")), ("value", ("Avg", "avg", "qty")), ("m
 
 TEXTS = {"name": "name", "location": "location", "strokeStyle": "stroke_style", "salinity": "salinity"}
 _READ_AS_IDENTITY = ("id", "start", "source")
+_QUANTITY_FIELDS = {name.partition(".")[0] for quantity in QUANTITIES for name in quantity.sent}
+_SPEEDS = {"avgSpeed", "maxSpeed", "speed"}
 
 ConversionOf = Callable[[str], Conversion | None]
 
@@ -108,7 +113,7 @@ def read_workout(item: dict[str, Any], position: int, context: RecordContext) ->
 class _Workout:
     """One workout while it is being read; `left` are the sent fields that nothing has taken yet."""
 
-    item: Mapping[str, Any]
+    item: dict[str, Any]
     context: RecordContext
     left: dict[str, Any] = field(init=False)
     content: dict[str, Any] = field(default_factory=dict)
@@ -123,7 +128,7 @@ class _Workout:
         }
 
     def read(self, position: int) -> Record:
-        start, offset = moment(dict(self.item), "start", self.context.timestamps)
+        start, offset = moment(self.item, "start", self.context.timestamps)
         for name in _READ_AS_IDENTITY:
             self.left.pop(name, None)
         self._read_words()
@@ -137,9 +142,10 @@ class _Workout:
         self._gather_the_rest()
         name = self.content.get("name", "")
         known = self.context.catalogue.workout_type(name)
+        natural = natural_identity(fold_name(name) or name, start, end)
         return Record(
             kind=Kind.WORKOUT,
-            identity=_phone_id(self.item.get("id")) or natural_identity(fold_name(name) or name, start, end),
+            identity=_phone_id(self.item.get("id")) or natural,
             label=known.key if known else UNKNOWN_TYPE,
             source=self._source(),
             start=start,
@@ -149,13 +155,15 @@ class _Workout:
             item=position,
             flags=tuple(sorted(self.flags)),
             tracks=tuple(sorted(tracks, key=lambda track: track.name)),
+            natural=natural,
         )
 
     def _read_words(self) -> None:
         for sent, name in TEXTS.items():
             if isinstance(self.left.get(sent), str):
                 told = storable_text(self.left[sent]).strip()
-                self.content[name] = told[:TEXT_LENGTH]
+                if told:
+                    self.content[name] = told[:TEXT_LENGTH]
                 if len(told) <= TEXT_LENGTH:
                     del self.left[sent]
         if isinstance(self.left.get("isIndoor"), bool):
@@ -247,24 +255,27 @@ class _Workout:
         told = sent if isinstance(sent, dict) else {"qty": sent}
         unit = _unit(told)
         conversion = self._conversion(quantity)(unit)
-        if name == "avgSpeed" and unit.strip() == "km":
+        if name in _SPEEDS and unit.strip() == "km":
             self.flags.add("speed_unit_km")
             conversion = SAME
         try:
             number = finite_number(told.get("qty"))
         except Unreadable:
-            return self._set_aside(name, sent, "unreadable")
+            self._set_aside(name, sent, "unreadable")
+            return None
         if number is None:
             return None
         if conversion is None:
-            return self._set_aside(name, sent, "unknown_unit")
+            self._set_aside(name, sent, "unknown_unit")
+            return None
         number = conversion.apply(number)
         low, high = quantity.low, quantity.high
         if quantity.metric:
             metric = self.context.catalogue.metrics[quantity.metric]
             low, high = metric.plausible_min, metric.plausible_max
         if not low <= number <= high:
-            return self._set_aside(name, sent, "implausible")
+            self._set_aside(name, sent, "implausible")
+            return None
         return number
 
     def _conversion(self, quantity: Quantity) -> ConversionOf:
@@ -280,7 +291,8 @@ class _Workout:
         self.flags.add(f"{why}:{name}")
 
     def _read_lists(self) -> None:
-        for name in [name for name, sent in self.left.items() if isinstance(sent, list)]:
+        lists = [name for name, sent in self.left.items() if isinstance(sent, list)]
+        for name in sorted(lists, key=lambda name: (name not in SERIES, name)):
             if name == ROUTE:
                 self._keep_track(name, ROUTE, read_route(self.left[name], self.context.timestamps))
             elif name in HEART_SERIES:
@@ -291,12 +303,8 @@ class _Workout:
     def _read_metric_series(self, name: str) -> None:
         catalogue = self.context.catalogue
         points = self.left[name]
-        metric = catalogue.metrics[SERIES[name]] if name in SERIES else catalogue.metric(name)
-        if (
-            metric is None
-            or metric.key in self.series
-            or not any(isinstance(point, dict) for point in points)
-        ):
+        metric = self._metric_of(name)
+        if metric is None or metric.key in self.series or dict not in map(type, points):
             return
         counted = metric.unit == "count"
         channel = Channel("value", ("qty", "Avg"), metric.plausible_min, metric.plausible_max)
@@ -309,6 +317,12 @@ class _Workout:
             (lambda unit: _counted(catalogue, unit)) if counted else metric.conversion,
         )
         self._keep_track(name, metric.key, told)
+
+    def _metric_of(self, name: str) -> Metric | None:
+        catalogue = self.context.catalogue
+        if name in SERIES:
+            return catalogue.metrics[SERIES[name]]
+        return None if name in _QUANTITY_FIELDS else catalogue.metric(name)
 
     def _read_heart_series(self, name: str, track: str) -> None:
         metric = self.context.catalogue.metrics["heart_rate"]
@@ -416,7 +430,7 @@ class _Workout:
 
     def _source(self) -> str:
         """Return the devices that the workout, or else its series, name."""
-        own = source_field(dict(self.item))
+        own = source_field(self.item)
         return own or normalise_source(
             "|".join(sorted({part for told in self.series.values() for part in told.sources}))
         )
@@ -481,5 +495,5 @@ def _counted(catalogue: Catalogue, unit: str) -> Conversion | None:
 
     None for what the catalogue knows as a unit of something else.
     """
-    others: Sequence[str] = [canonical for canonical in catalogue.units.general if canonical != "count"]
+    others = [canonical for canonical in catalogue.units.general if canonical != "count"]
     return None if any(catalogue.conversion(unit, other) for other in others) else SAME

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from appliance.foundation.clock import Clock
     from appliance.foundation.settings import Settings
     from appliance.foundation.telemetry import Telemetry
+    from appliance.services.advising import Advising
     from appliance.services.explaining import Explaining
     from appliance.services.health import Health
     from appliance.services.keys import Keys
@@ -36,4 +37,5 @@ class Services:
     explaining: Explaining
     sources: Sources
     replaying: Replaying
+    advising: Advising
     health: Health

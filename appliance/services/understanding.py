@@ -54,7 +54,7 @@ class Understanding:
 
         Takes the person's lock, after the reading, until the transaction ends.
         """
-        document = open_document(body, upload.content_encoding, self._limit_bytes)
+        document = open_document(body, upload.content_encoding, self._limit_bytes, upload.content_type)
         person = people.find(connection, upload.person_id)
         reading = read_document(document, self._catalogue, upload.automation, person.zone)
         lock_person(connection, upload.person_id)

@@ -28,6 +28,8 @@ from appliance.foundation.errors import (
 )
 from appliance.foundation.settings import Settings
 from appliance.foundation.telemetry import Telemetry
+from appliance.services.advising import advise
+from appliance.intake.document import is_readable
 from appliance.services.keys import Admission, Keys
 from appliance.services.understanding import Understanding
 from appliance.storage import uploads
@@ -39,8 +41,6 @@ ERRORS_TOLD = 50
 LEASE = timedelta(minutes=2)
 RETRY_AFTER = timedelta(minutes=1)
 ATTEMPTS = 3
-
-_JSON_TYPES = {"", "application/json", "text/json"}
 
 log = structlog.get_logger("hearthbeat.uploads")
 
@@ -154,10 +154,10 @@ class Uploads:
     def _refuse_unless_readable(self, arrival: Arrival) -> None:
         if arrival.size_bytes > self._settings.max_upload_bytes:
             raise self._too_large()
-        media_type = arrival.content_type.split(";", 1)[0].strip().lower()
-        if media_type not in _JSON_TYPES and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        if not is_readable(arrival.content_type):
             raise UnsupportedFormat(
-                f"The content type “{media_type[:60]}” is not accepted; set the automation's export format to JSON."
+                f"The content type “{arrival.content_type[:60]}” is not accepted; set the automation's format to JSON,"
+                " version 2."
             )
 
     def _too_large(self) -> UploadTooLarge:
@@ -221,10 +221,11 @@ class Uploads:
             errors=tuple(
                 ItemError(item.path, item.reason, item.detail) for item in reading.quarantined[:ERRORS_TOLD]
             ),
-            advice=tuple(reading.advice.values()),
+            advice=tuple(advise(connection, upload, reading, upload.received_at)),
             processing_ms=round((time.perf_counter() - started) * 1000),
         )
-        uploads.settle(connection, receipt, upload.person_id, self._clock.now())
+        metrics = {key.metric for key in reading.batches}
+        uploads.settle(connection, receipt, upload.person_id, self._clock.now(), metrics)
         return receipt
 
     def _tell(self, receipt: Receipt, started: float) -> None:

@@ -1,8 +1,8 @@
-"""Records and their tracks: written whole, replaced whole, earlier versions kept."""
+"""Records and their tracks: written whole, replaced whole but for tracks not told again, earlier versions kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,6 +23,15 @@ class StoredTrack(NamedTuple):
     units: dict[str, str]
 
 
+class TrackOutline(NamedTuple):
+    """A track as held, without its points."""
+
+    name: str
+    points: int
+    channels: list[str]
+    units: dict[str, str]
+
+
 def store(
     connection: Connection,
     person_id: int,
@@ -34,10 +43,13 @@ def store(
     """Store records of one kind and return what became of each. The caller holds the person's lock.
 
     Of several with the same identity in one upload the last one told is compared; the others are settled first.
+    What was held without the phone's id takes the id on when it comes; told once more without, it is poorer.
     """
     if not records:
         return []
-    held = _held(connection, person_id, records[0].kind, {each.identity for each in records})
+    identities = {each.identity for each in records} | {each.natural for each in records if each.natural}
+    held = _held(connection, person_id, records[0].kind, identities)
+    with_id = _held_with_id(connection, person_id, [each for each in records if each.identity not in held])
     last = {each.identity: position for position, each in enumerate(records)}
     verdicts = []
     for position, each in enumerate(records):
@@ -45,7 +57,10 @@ def store(
             final = records[last[each.identity]]
             verdicts.append(Verdict.UNCHANGED if each.digest == final.digest else Verdict.SUPERSEDED)
             continue
-        rival = held.get(each.identity)
+        rival = held.get(each.identity) or held.pop(each.natural or "", None)
+        if rival is None and each.natural == each.identity and (each.start, each.end, each.label) in with_id:
+            verdicts.append(Verdict.SUPERSEDED)
+            continue
         verdict = judge_record(each, rival, upload_id, outdone)
         if verdict is Verdict.STORED:
             _write_tracks(connection, person_id, _insert(connection, person_id, upload_id, each), each.tracks)
@@ -125,16 +140,59 @@ def tracks(connection: Connection, person_id: int, record_id: int, name: str | N
     ]
 
 
+def track_names(connection: Connection, person_id: int, record_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the names of the tracks of several records, by record; ordered by name, absent without any."""
+    names: dict[int, list[str]] = {}
+    if record_ids:
+        rows = connection.execute(
+            select(record_track.c.record_id, record_track.c.name)
+            .where(record_track.c.person_id == person_id, record_track.c.record_id.in_(record_ids))
+            .order_by(record_track.c.name)
+        )
+        for row in rows:
+            names.setdefault(row.record_id, []).append(row.name)
+    return names
+
+
+def track_outlines(connection: Connection, person_id: int, record_id: int) -> list[TrackOutline]:
+    """Return what a record's tracks are without their points, ordered by name."""
+    rows = connection.execute(
+        select(
+            record_track.c.name,
+            func.coalesce(func.array_length(record_track.c["values"], 2), 0).label("points"),
+            record_track.c.channels,
+            record_track.c.units,
+        )
+        .where(record_track.c.person_id == person_id, record_track.c.record_id == record_id)
+        .order_by(record_track.c.name)
+    )
+    return [TrackOutline(row.name, row.points, row.channels, row.units) for row in rows]
+
+
 def _of_kind(person_id: int, kind: Kind) -> Select[Any]:
     return select(record).where(record.c.person_id == person_id, record.c.kind == kind)
 
 
 def _held(connection: Connection, person_id: int, kind: Kind, identities: set[str]) -> dict[str, HeldRecord]:
-    rows = connection.execute(_of_kind(person_id, kind).where(record.c.identity.in_(identities)))
-    return {row.identity: as_held(row) for row in rows}
+    rows = list(connection.execute(_of_kind(person_id, kind).where(record.c.identity.in_(identities))))
+    names = track_names(connection, person_id, [row.record_id for row in rows])
+    return {row.identity: as_held(row, names.get(row.record_id, ())) for row in rows}
 
 
-def as_held(row: Row[Any]) -> HeldRecord:
+def _held_with_id(
+    connection: Connection, person_id: int, records: Sequence[Record]
+) -> set[tuple[int, int | None, str]]:
+    """Return start, end and label of what is held at the starts of those records that came without the phone's id."""
+    starts = {each.start for each in records if each.natural == each.identity}
+    if not starts:
+        return set()
+    rows = connection.execute(
+        _of_kind(person_id, records[0].kind).where(record.c.start_at.in_([instant(start, 0) for start in starts]))
+    )
+    return {(held.start, held.end, label) for held, label in ((as_held(row), row.label) for row in rows)}
+
+
+def as_held(row: Row[Any], tracks: Iterable[str] = ()) -> HeldRecord:
     """Return a stored row as the verdict needs it."""
     return HeldRecord(
         row.record_id,
@@ -144,6 +202,7 @@ def as_held(row: Row[Any]) -> HeldRecord:
         row.content,
         bytes(row.digest),
         row.upload_id,
+        frozenset(tracks),
     )
 
 
@@ -182,11 +241,14 @@ def _replace(
         ),
         {"person": person_id, "record": held.record_id, "upload": upload_id, "at": at},
     )
-    # The offset told first is nearest to where the person was; it stays.
-    connection.execute(update(record).where(*place).values(**_values(each, upload_id)))
+    # The offset told first is nearest to where the person was; it stays. So does a track not told again.
+    values = _values(each, upload_id) | {"identity": each.identity}
+    connection.execute(update(record).where(*place).values(**values))
     connection.execute(
         delete(record_track).where(
-            record_track.c.person_id == person_id, record_track.c.record_id == held.record_id
+            record_track.c.person_id == person_id,
+            record_track.c.record_id == held.record_id,
+            record_track.c.name.in_([track.name for track in each.tracks]),
         )
     )
     _write_tracks(connection, person_id, held.record_id, each.tracks)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 import zstandard
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import ARRAY, Connection, Select, Text, cast, func, insert, select, text, update
+
 
 from appliance.domain.localday import microseconds, midnight
 from appliance.domain.upload import Advice, Automation, Counts, ItemError, Receipt, Upload, UploadState
@@ -135,8 +136,10 @@ def body_of(connection: Connection, person_id: int, upload_id: int) -> bytes | N
     return None if packed is None else zstandard.ZstdDecompressor().decompress(packed)
 
 
-def settle(connection: Connection, receipt: Receipt, person_id: int, processed_at: datetime) -> None:
-    """Write the receipt of a processed upload."""
+def settle(
+    connection: Connection, receipt: Receipt, person_id: int, processed_at: datetime, metrics: Iterable[str]
+) -> None:
+    """Write the receipt of a processed upload, and the metrics of which it told samples."""
     _write(
         connection,
         person_id,
@@ -145,6 +148,7 @@ def settle(connection: Connection, receipt: Receipt, person_id: int, processed_a
         due_at=None,
         processed_at=processed_at,
         processing_ms=receipt.processing_ms,
+        metrics=sorted(metrics),
         kinds={kind: counts.as_dict() for kind, counts in receipt.kinds.items()},
         errors=[asdict(error) for error in receipt.errors],
         advice=[asdict(advice) for advice in receipt.advice],
@@ -199,6 +203,24 @@ def ids_since(connection: Connection, person_id: int, since: date | None) -> lis
     if since is not None:
         query = query.where(upload.c.received_at >= midnight(since, 0))
     return list(connection.execute(query).scalars())
+
+
+def sent_by_others(
+    connection: Connection, person_id: int, automation_id: str, metrics: Iterable[str], since: datetime
+) -> dict[str, str]:
+    """Return which of these metrics another automation has sent since, with that one's name."""
+    rows = connection.execute(
+        select(func.unnest(upload.c.metrics).label("metric"), func.max(upload.c.automation_name).label("name"))
+        .where(
+            upload.c.person_id == person_id,
+            upload.c.received_at >= since,
+            upload.c.automation_id.not_in(["", automation_id]),
+            upload.c.metrics.overlap(cast(sorted(metrics), ARRAY(Text))),
+        )
+        .group_by(text("1"))
+    )
+    wanted = set(metrics)
+    return {row.metric: row.name for row in rows if row.metric in wanted}
 
 
 def received_instants(connection: Connection, person_id: int, upload_ids: set[int]) -> dict[int, int]:

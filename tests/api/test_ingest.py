@@ -12,7 +12,11 @@ def test_a_first_upload_is_stored_and_read_back(phone):
                         "name": "step_count",
                         "units": "count",
                         "data": [
-                            {"date": f"2026-08-07 {hour:02}:00:00 +0200", "qty": hour, "source": "Anna’s Apple\u00a0Watch"}
+                            {
+                                "date": f"2026-08-07 {hour:02}:00:00 +0200",
+                                "qty": hour,
+                                "source": "Anna’s Apple\u00a0Watch",
+                            }
                             for hour in range(24)
                         ],
                     }

@@ -8,7 +8,10 @@ WATCH, IPHONE, RING = "Anna's Apple Watch", "Anna's iPhone", "Ring"
 
 
 def hours(total: float, source: str) -> list[dict]:
-    return [{"date": f"2026-08-07 {hour:02}:00:00 +0200", "qty": total / 24, "source": source} for hour in range(24)]
+    return [
+        {"date": f"2026-08-07 {hour:02}:00:00 +0200", "qty": total / 24, "source": source}
+        for hour in range(24)
+    ]
 
 
 def steps(points: list[dict]) -> dict:

@@ -15,7 +15,10 @@ from appliance.catalog.load import read_catalogue
 from tests.fixtures.house import Phone
 
 NEW_METRIC = {"metrics.csv": ("", "moss,Moss,nutrition,pts,,cumulative,sum,1,0,1000,,,,moss_index,,,,\n")}
-NEW_UNIT = {"metrics.csv": ("steps|pas|步", "steps|pas|步|步数"), "units.csv": ("", "步数,count,1,0,step_count,\n")}
+NEW_UNIT = {
+    "metrics.csv": ("steps|pas|步", "steps|pas|步|步数"),
+    "units.csv": ("", "步数,count,1,0,step_count,\n"),
+}
 
 
 def new_metric(points: int) -> dict:
@@ -25,7 +28,10 @@ def new_metric(points: int) -> dict:
                 {
                     "name": "moss_index",
                     "units": "pts",
-                    "data": [{"date": f"2026-08-07 {n:02}:00:00 +0200", "qty": n, "source": "App"} for n in range(points)],
+                    "data": [
+                        {"date": f"2026-08-07 {n:02}:00:00 +0200", "qty": n, "source": "App"}
+                        for n in range(points)
+                    ],
                 }
             ]
         }
@@ -45,7 +51,11 @@ def after_learning(test_engines, settings, clock, phone, tmp_path):
                 (data / name).write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
             services = stack.enter_context(
                 open_services(
-                    settings, test_engines, clock=clock, registry=CollectorRegistry(), catalogue=read_catalogue(data)
+                    settings,
+                    test_engines,
+                    clock=clock,
+                    registry=CollectorRegistry(),
+                    catalogue=read_catalogue(data),
                 )
             )
             return Phone(create_app(services).test_client(), phone.key)
@@ -87,7 +97,19 @@ def test_replaying_an_older_upload_does_not_override_a_newer_one(phone):
 
 
 def test_what_can_be_read_now_leaves_quarantine(phone, after_learning):
-    phone.send({"data": {"metrics": [{"name": "step_count", "units": "步数", "data": [{"date": "2026-08-07 10:00:00 +0200", "qty": 5}]}]}})
+    phone.send(
+        {
+            "data": {
+                "metrics": [
+                    {
+                        "name": "step_count",
+                        "units": "步数",
+                        "data": [{"date": "2026-08-07 10:00:00 +0200", "qty": 5}],
+                    }
+                ]
+            }
+        }
+    )
     phone = after_learning(NEW_UNIT)
     answer = phone.client.post("/api/v1/quarantine/retry", headers={"X-API-Key": phone.key}).get_json()
     assert answer["released"] == 1

@@ -73,6 +73,9 @@ def test_guessing_keys_is_stopped_for_the_address(phone, app):
     problem_of(answer, 429, "rate_limited")
     assert 0 < int(answer.headers["Retry-After"]) <= 600
     elsewhere = app.test_client().post(
-        "/api/v1/ingest", json=BODY, headers={"X-API-Key": phone.key}, environ_overrides={"REMOTE_ADDR": "192.0.2.9"}
+        "/api/v1/ingest",
+        json=BODY,
+        headers={"X-API-Key": phone.key},
+        environ_overrides={"REMOTE_ADDR": "192.0.2.9"},
     )
     assert elsewhere.status_code == 200

@@ -42,18 +42,15 @@ def test_a_repeated_upload_is_unchanged(phone):
     assert (receipt["status"], receipt["counts"]) == ("unchanged", NOTHING | {"received": 3, "unchanged": 3})
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_an_empty_upload_is_taken(phone):
+    for body in (
         {"data": {}},
         {"data": {"metrics": []}},
         {"data": {"metrics": None, "workouts": []}},
         document(metric("step_count", "count")),
-    ],
-)
-def test_an_empty_upload_is_taken(phone, body):
-    receipt = phone.send(body)
-    assert (receipt["status"], receipt["counts"], receipt["errors"]) == ("processed", NOTHING, [])
+    ):
+        receipt = phone.send(body)
+        assert (receipt["status"], receipt["counts"], receipt["errors"]) == ("processed", NOTHING, [])
 
 
 def test_some_bad_items_are_told_and_the_rest_is_stored(phone):
@@ -82,7 +79,9 @@ def test_the_first_fifty_errors_are_told_and_all_are_counted(phone):
 
 
 def test_an_unknown_metric_and_an_unknown_array_are_kept_and_visible(phone, ask):
-    body = document(metric("aura_brightness", "lm", point("2026-08-07 10:00", 3)), auras=[{"hue": 1}, {"hue": 2}])
+    body = document(
+        metric("aura_brightness", "lm", point("2026-08-07 10:00", 3)), auras=[{"hue": 1}, {"hue": 2}]
+    )
     receipt = phone.send(body)
     assert receipt["kinds"]["samples"]["stored"] == 1
     assert receipt["kinds"]["auras"] == NOTHING | {"received": 2, "quarantined": 2}
@@ -93,49 +92,65 @@ def test_an_unknown_metric_and_an_unknown_array_are_kept_and_visible(phone, ask)
     ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"   ",
-        b"{",
-        b"steps: 5",
-        b"\xff\xfe\x00 not text",
-        b"[1, 2]",
-        b'"text"',
-        b"null",
-        b"{}",
-        b'{"data": []}',
-        b'{"items": {"metrics": []}}',
-        b"[" * 100_000,
-        b'{"data": ' + b'{"a":' * 600 + b"1" + b"}" * 600 + b"}",
-        b"\x1f\x8b cut off",
-    ],
-)
-def test_what_is_no_document_is_refused_and_its_bytes_are_kept(phone, content):
-    problem = problem_of(phone.post(content), 400, "malformed_upload")
-    told = newest(phone)
-    assert (told["status"], told["failure"], told["counts"]) == ("refused", problem["detail"], NOTHING)
-    assert (told["request_id"], told["size_bytes"]) == (problem["request_id"], len(content))
-    assert body_back(phone, told["upload_id"]).data == content
+NO_DOCUMENTS = [
+    b"",
+    b"   ",
+    b"{",
+    b"steps: 5",
+    b"\xff\xfe\x00 not text",
+    b"[1, 2]",
+    b'"text"',
+    b"null",
+    b"{}",
+    b'{"data": []}',
+    b'{"items": {"metrics": []}}',
+    b"[" * 100_000,
+    b'{"data": ' + b'{"a":' * 600 + b"1" + b"}" * 600 + b"}",
+    b"\x1f\x8b cut off",
+]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-08-07 10:00:00 +0200","qty":%s}]}]}}'
-        % qty
-        for qty in ("1e999", "-1e999", "NaN", "Infinity", "9" * 400, "1" + "0" * 4_000, "true", "null", "[]", "{}", '"\\ud800"')
-    ],
-)
-def test_a_strange_number_costs_one_item_and_nothing_else(phone, text):
-    receipt = phone.send(text.encode())
-    assert receipt["counts"] == NOTHING | {"received": 1, "quarantined": 1}
+def test_what_is_no_document_is_refused_and_its_bytes_are_kept(phone):
+    for content in NO_DOCUMENTS:
+        problem = problem_of(phone.post(content), 400, "malformed_upload")
+        told = newest(phone)
+        assert (told["status"], told["failure"], told["counts"]) == ("refused", problem["detail"], NOTHING)
+        assert (told["request_id"], told["size_bytes"]) == (problem["request_id"], len(content))
+        assert body_back(phone, told["upload_id"]).data == content
+
+
+STRANGE = [
+    '{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-08-07 10:00:00 +0200","qty":%s}]}]}}'
+    % qty
+    for qty in (
+        "1e999",
+        "-1e999",
+        "NaN",
+        "Infinity",
+        "9" * 400,
+        "1" + "0" * 4_000,
+        "true",
+        "null",
+        "[]",
+        "{}",
+        '"\\ud800"',
+    )
+]
+
+
+def test_a_strange_number_costs_one_item_and_nothing_else(phone):
+    for text in STRANGE:
+        receipt = phone.send(text.encode())
+        assert receipt["counts"] == NOTHING | {"received": 1, "quarantined": 1}, text
 
 
 def test_texts_that_cannot_be_stored_as_sent_are_no_trouble(phone):
     body = document(
-        metric("a\0ura", "l\0m", point("2026-08-07 10:00", 3, source="Wa\0tch", note="\0", **{"\0": {"\0": ["\0"]}})),
+        metric(
+            "a\0ura",
+            "l\0m",
+            point("2026-08-07 10:00", 3, source="Wa\0tch", note="\0", **{"\0": {"\0": ["\0"]}}),
+        ),
         **{"au\0ras": [{"\0": "\0"}]},
     )
     receipt = phone.send(body)
@@ -144,16 +159,21 @@ def test_texts_that_cannot_be_stored_as_sent_are_no_trouble(phone):
     assert phone.send(lone)["counts"]["stored"] == 1
 
 
-@pytest.mark.parametrize("content_type", ["text/csv", "multipart/form-data; boundary=x", "application/xml", "application/jsonp"])
-def test_another_content_type_is_refused(phone, content_type, ask):
-    problem = problem_of(phone.post(BODY, Content_Type=content_type), 415, "unsupported_format")
-    assert content_type.split(";", 1)[0] in problem["detail"]
+def test_another_content_type_is_refused(phone, ask):
+    for content_type in [
+        "text/csv",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/jsonp",
+    ]:
+        problem = problem_of(phone.post(BODY, Content_Type=content_type), 415, "unsupported_format")
+        assert content_type.split(";", 1)[0] in problem["detail"]
     assert ask("SELECT count(*) FROM upload") == [(0,)]
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "APPLICATION/JSON; charset=utf-8", "application/hae+json", ""])
-def test_every_spelling_of_json_is_taken(phone, content_type):
-    assert phone.post(BODY, Content_Type=content_type).status_code == 200
+def test_every_spelling_of_json_is_taken(phone):
+    for content_type in ["application/json", "APPLICATION/JSON; charset=utf-8", "application/hae+json", ""]:
+        assert phone.post(BODY, Content_Type=content_type).status_code == 200, content_type
 
 
 def test_another_content_encoding_is_refused(phone):
@@ -177,13 +197,14 @@ def test_a_gzip_bomb_is_refused_by_what_it_unpacks_to(phone, change):
     assert newest(phone)["status"] == "refused"
 
 
-@pytest.mark.parametrize("headers", [{"Content_Encoding": "gzip"}, {}])
-def test_gzip_is_unpacked_and_its_packed_bytes_are_what_is_kept(phone, headers):
+def test_gzip_is_unpacked_and_its_packed_bytes_are_what_is_kept(phone):
     packed = gzip.compress(json.dumps(BODY).encode())
-    receipt = phone.send(packed, **headers)
-    assert receipt["counts"]["stored"] == 3
-    assert newest(phone)["size_bytes"] == len(packed)
-    assert body_back(phone, receipt["upload_id"]).data == packed
+    for headers in ({"Content_Encoding": "gzip"}, {}):
+        receipt = phone.send(packed, **headers)
+        assert receipt["counts"]["received"] == 3
+        assert newest(phone)["size_bytes"] == len(packed)
+        assert body_back(phone, receipt["upload_id"]).data == packed
+    assert len(phone.days("step_count")) == 1
 
 
 def test_the_exact_bytes_come_back_as_a_download(phone):
@@ -194,25 +215,23 @@ def test_the_exact_bytes_come_back_as_a_download(phone):
     assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/ingest", "/v1/ingest", "/api/data"])
-def test_every_address_of_the_upload_takes_it(phone, path):
-    assert phone.post(BODY, path).get_json()["counts"]["stored"] == 3
+def test_every_address_of_the_upload_takes_it(phone):
+    for path in ("/api/v1/ingest", "/v1/ingest", "/api/data"):
+        assert phone.post(BODY, path).get_json()["counts"]["received"] == 3, path
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        lambda key: {"Authorization": f"Bearer {key}"},
-        lambda key: {"Authorization": f"bearer  {key} "},
-        lambda key: {"Authorization": key},
-        lambda key: {"X-API-Key": key},
-        lambda key: {"api-key": key},
-        lambda key: {"X-API-Key": f" {key} "},
-    ],
-)
-def test_the_key_may_come_in_any_of_its_headers(phone, header):
-    answer = phone.client.post("/api/v1/ingest", json=BODY, headers=header(phone.key))
-    assert answer.status_code == 200
+def test_the_key_may_come_in_any_of_its_headers(phone):
+    for headers in (
+        {"Authorization": f"Bearer {phone.key}"},
+        {"Authorization": f"bearer  {phone.key} "},
+        {"Authorization": phone.key},
+        {"X-API-Key": phone.key},
+        {"api-key": phone.key},
+        {"X-API-Key": f" {phone.key} "},
+    ):
+        assert phone.client.post("/api/v1/ingest", json=BODY, headers=headers).status_code == 200, list(
+            headers
+        )
 
 
 def test_a_request_without_a_key_is_told_where_to_put_it(phone, ask):

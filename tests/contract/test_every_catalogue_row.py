@@ -61,7 +61,14 @@ def test_every_metric_in_every_unit_goes_all_the_way(phone):
     assert held.keys() == CATALOGUE.metrics.keys()
     for row in METRICS:
         told = held[row.key]
-        assert (told["name"], told["unit"], told["kind"], told["aggregate"], told["decimals"], told["known"]) == (
+        assert (
+            told["name"],
+            told["unit"],
+            told["kind"],
+            told["aggregate"],
+            told["decimals"],
+            told["known"],
+        ) == (
             row.display_name,
             row.unit,
             row.kind,
@@ -79,7 +86,9 @@ def test_every_metric_in_every_unit_goes_all_the_way(phone):
         ] * len(units(row)), row.key
 
         samples = phone.samples(row.key)
-        assert [sample["value"] for sample in samples] == [about(v) for v in examples(row)] * len(units(row)), row.key
+        assert [sample["value"] for sample in samples] == [about(v) for v in examples(row)] * len(
+            units(row)
+        ), row.key
         assert {sample["unit"] for sample in samples} == {row.unit}
         assert samples[0]["start"] == (FIRST_DAY + timedelta(hours=8)).isoformat()
 

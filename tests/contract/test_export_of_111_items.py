@@ -119,7 +119,11 @@ def test_seven_posts_fill_the_same_tables_as_one(app, services, ask, seed):
 
 def test_day_sums_are_the_sums_that_were_sent(phone, grouping):
     phone.send(BODY, **grouping)
-    for name, factor in (("step_count", 1), ("walking_running_distance", 1), ("active_energy", 1 / KJ_IN_KCAL)):
+    for name, factor in (
+        ("step_count", 1),
+        ("walking_running_distance", 1),
+        ("active_energy", 1 / KJ_IN_KCAL),
+    ):
         expected = {day: pytest.approx(total * factor, rel=1e-12) for day, total in sums_sent(name).items()}
         assert phone.days(name) == expected, name
 

@@ -27,7 +27,13 @@ def test_a_later_value_replaces_and_the_earlier_ones_stay_readable(phone, ask):
 def test_a_revision_knows_bounds_extra_fields_and_time(phone, ask, clock):
     def send(low, value, high):
         phone.send(
-            document(metric("heart_rate", "bpm", point("2026-08-07 10:00", Min=low, Avg=value, Max=high, context=value)))
+            document(
+                metric(
+                    "heart_rate",
+                    "bpm",
+                    point("2026-08-07 10:00", Min=low, Avg=value, Max=high, context=value),
+                )
+            )
         )
 
     send(50, 60, 70)

@@ -35,11 +35,18 @@ def test_a_large_body_is_accepted_worked_on_and_then_told(phone, services, large
     assert (answer.status_code, receipt["status"]) == (202, "accepted")
     assert place == f"/api/v1/uploads/{receipt['upload_id']}"
     assert phone.get(place)["status"] == "accepted"
-    assert phone.client.get("/api/v1/metrics/step_count/series", headers={"X-API-Key": phone.key}).status_code == 404
+    assert (
+        phone.client.get("/api/v1/metrics/step_count/series", headers={"X-API-Key": phone.key}).status_code
+        == 404
+    )
 
     assert services.uploads.work_on_due() is True
     told = phone.get(place)
-    assert (told["status"], told["counts"]["stored"], told["request_id"]) == ("processed", 24, receipt["request_id"])
+    assert (told["status"], told["counts"]["stored"], told["request_id"]) == (
+        "processed",
+        24,
+        receipt["request_id"],
+    )
     assert phone.days("step_count") == {"2026-08-07": sum(range(1, 25))}
     assert services.uploads.work_on_due() is False
 
@@ -76,7 +83,9 @@ def test_what_a_killed_program_left_behind_is_picked_up_when_its_time_has_come(p
     assert phone.get(f"/api/v1/uploads/{kept['upload_id']}")["counts"]["stored"] == 24
 
 
-def test_a_program_that_dies_before_the_answer_leaves_the_upload_waiting(phone, services, clock, ask, monkeypatch):
+def test_a_program_that_dies_before_the_answer_leaves_the_upload_waiting(
+    phone, services, clock, ask, monkeypatch
+):
     class Killed(BaseException):
         pass
 
@@ -123,7 +132,11 @@ def test_a_stumble_leaves_nothing_half_written(phone, services, monkeypatch, ask
 
     monkeypatch.setattr(way.uploads, "settle", stumble)
     assert phone.post(BODY).status_code == 202
-    assert [ask(f"SELECT count(*) FROM {table}")[0][0] for table in ("sample", "rollup", "series")] == [0, 0, 0]
+    assert [ask(f"SELECT count(*) FROM {table}")[0][0] for table in ("sample", "rollup", "series")] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_one_upload_that_stumbles_does_not_hold_up_the_next(phone, services, large_is_small, monkeypatch):

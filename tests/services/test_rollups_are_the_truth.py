@@ -76,7 +76,10 @@ def resolved(samples):
 
 def about(table):
     """Numbers may differ in the last digits, because sums are made in another order."""
-    return [tuple(pytest.approx(cell, rel=1e-12) if isinstance(cell, float) else cell for cell in row) for row in table]
+    return [
+        tuple(pytest.approx(cell, rel=1e-12) if isinstance(cell, float) else cell for cell in row)
+        for row in table
+    ]
 
 
 def assert_rollups_are_the_truth(ask, person=1):
@@ -91,7 +94,11 @@ def a_window(dice):
     grain = dice.choice(list(GRAINS))
     step = timedelta(minutes=GRAINS[grain])
     zone = dice.choice(ZONES)
-    start = START + timedelta(minutes=dice.choice([0, 0, 0, 17, 60, 600, 1_380])) + dice.randrange(3) * timedelta(days=1)
+    start = (
+        START
+        + timedelta(minutes=dice.choice([0, 0, 0, 17, 60, 600, 1_380]))
+        + dice.randrange(3) * timedelta(days=1)
+    )
     entries = []
     for name in dice.sample(list(METRICS), dice.randint(1, len(METRICS))):
         points = []

@@ -17,11 +17,16 @@ from appliance.storage.database import Database, StatementFailed, lock_person
 from appliance.storage.samples import NewRows, Window
 
 KEY = SeriesKey("step_count", "Watch", Grain.HOUR, "count")
-EARLIEST, LATEST = -2_208_988_800_000_000, 4_133_980_800_000_000  # 1900 and 2101, the years that dates may have
+EARLIEST, LATEST = (
+    -2_208_988_800_000_000,
+    4_133_980_800_000_000,
+)  # 1900 and 2101, the years that dates may have
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
-extras = st.dictionaries(texts, st.one_of(texts, st.integers(-(2**60), 2**60), st.booleans(), st.none()), max_size=3)
+extras = st.dictionaries(
+    texts, st.one_of(texts, st.integers(-(2**60), 2**60), st.booleans(), st.none()), max_size=3
+)
 
 
 @st.composite
@@ -128,9 +133,7 @@ def test_a_window_holds_its_edges_and_nothing_beyond(database, a_series):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    hours=st.lists(
-        st.tuples(*[st.one_of(st.none(), numbers)] * 3, st.integers(0, 2**31 - 1)), max_size=25
-    ),
+    hours=st.lists(st.tuples(*[st.one_of(st.none(), numbers)] * 3, st.integers(0, 2**31 - 1)), max_size=25),
     number=st.integers(-25_567, 47_846),
     whole=st.tuples(*[st.one_of(st.none(), numbers)] * 3),
 )
@@ -152,7 +155,9 @@ def test_a_day_and_its_hours_are_readable_in_sql(database, a_series, hours, numb
             )
         ).all()
     assert tuple(row) == (number, 7_200, *whole, 3)
-    assert [tuple(hour) for hour in told] == [(start, *hour) for start, hour in zip(starts, hours, strict=True)]
+    assert [tuple(hour) for hour in told] == [
+        (start, *hour) for start, hour in zip(starts, hours, strict=True)
+    ]
 
 
 def test_forgotten_days_are_gone_and_no_others(database, a_series, ask):
@@ -204,6 +209,8 @@ def test_the_lock_ends_with_a_transaction_that_fails(database):
 def test_an_error_of_the_database_tells_no_values(database):
     secret = str(4_700 + 11)
     with pytest.raises(StatementFailed, match="not-null") as error, database.transaction() as connection:
-        connection.execute(text("INSERT INTO upload (request_id, state) SELECT 'r', :secret"), {"secret": secret})
+        connection.execute(
+            text("INSERT INTO upload (request_id, state) SELECT 'r', :secret"), {"secret": secret}
+        )
     assert error.value.sqlstate == "23502"
     assert secret not in "".join(traceback.format_exception(error.value))

@@ -68,19 +68,25 @@ def test_every_check_of_the_tables_is_in_the_database(ask):
         for check in table.constraints
         if isinstance(check, CheckConstraint)
     }
-    found = ask("SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0")
+    found = ask(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0"
+    )
     assert {tuple(row) for row in found} == described != set()
 
 
 def test_every_comment_of_the_tables_is_in_the_database(ask):
     described = {
-        (table.name, column.name): column.comment for table in metadata.tables.values() for column in table.columns
+        (table.name, column.name): column.comment
+        for table in metadata.tables.values()
+        for column in table.columns
     }
     found = ask(
         "SELECT table_name, column_name, col_description(format('%I', table_name)::regclass, ordinal_position)"
         " FROM information_schema.columns WHERE table_schema = 'public'"
     )
-    assert {(table, column): told for table, column, told in found if (table, column) in described} == described
+    assert {
+        (table, column): told for table, column, told in found if (table, column) in described
+    } == described
 
 
 def test_counts_that_add_up_are_taken(an_upload, ask):
@@ -88,10 +94,10 @@ def test_counts_that_add_up_are_taken(an_upload, ask):
     assert ask("SELECT received FROM upload") == [(15,)]
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_counts_that_do_not_add_up_are_refused(an_upload, ask, name):
-    with pytest.raises(StatementFailed, match="upload_counts_add_up_check"):
-        an_upload(**{name: 1})
+def test_counts_that_do_not_add_up_are_refused(an_upload, ask):
+    for name in COUNTS:
+        with pytest.raises(StatementFailed, match="upload_counts_add_up_check"):
+            an_upload(**{name: 1})
     assert ask("SELECT * FROM upload") == []
 
 

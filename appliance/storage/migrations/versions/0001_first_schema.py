@@ -114,14 +114,13 @@ STATEMENTS = (
     CREATE TABLE advice (
         person_id BIGINT NOT NULL,
         code TEXT NOT NULL,
-        about TEXT NOT NULL,
         message TEXT NOT NULL,
         fix TEXT NOT NULL,
-        link TEXT,
+        automation JSONB,
         first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
         last_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
         upload_id BIGINT NOT NULL,
-        CONSTRAINT advice_pkey PRIMARY KEY (person_id, code, about),
+        CONSTRAINT advice_pkey PRIMARY KEY (person_id, code),
         CONSTRAINT advice_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE
     )
     """,
@@ -129,10 +128,7 @@ STATEMENTS = (
     COMMENT ON TABLE advice IS 'What about a phone''s set-up could be better; gone once a corrected upload comes'
     """,
     """
-    COMMENT ON COLUMN advice.about IS 'The automation, or the metric, it speaks of'
-    """,
-    """
-    COMMENT ON COLUMN advice.link IS 'A deep link that makes the corrected automation'
+    COMMENT ON COLUMN advice.automation IS 'Parameters of a deep link that makes the corrected automation'
     """,
     """
     CREATE TABLE api_key (
@@ -288,6 +284,7 @@ STATEMENTS = (
         automation_aggregation TEXT DEFAULT '' NOT NULL,
         automation_period TEXT DEFAULT '' NOT NULL,
         session_id TEXT DEFAULT '' NOT NULL,
+        metrics TEXT[] DEFAULT '{}' NOT NULL,
         received BIGINT DEFAULT '0' NOT NULL,
         stored BIGINT DEFAULT '0' NOT NULL,
         revised BIGINT DEFAULT '0' NOT NULL,
@@ -320,6 +317,9 @@ STATEMENTS = (
     """,
     """
     COMMENT ON COLUMN upload.body IS 'The exact bytes, zstd; null once retention has removed them'
+    """,
+    """
+    COMMENT ON COLUMN upload.metrics IS 'Metrics of which it told samples'
     """,
     """
     COMMENT ON COLUMN upload.failure IS 'Why the body was refused or working on it failed'
