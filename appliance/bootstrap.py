@@ -34,14 +34,19 @@ from appliance.jobs.worker import UploadWorker
 from appliance.services import Services
 from appliance.services.advising import Advising
 from appliance.services.explaining import Explaining
+from appliance.services.export import Export
 from appliance.services.health import Health
 from appliance.services.keys import Keys
 from appliance.services.lookup import Lookup
 from appliance.services.people import People
+from appliance.services.quarantine import Quarantine
+from appliance.services.records import Records
 from appliance.services.replaying import Replaying
+from appliance.services.sleep import Sleep
 from appliance.services.sources import Sources
 from appliance.services.understanding import Understanding
 from appliance.services.uploads import Uploads
+from appliance.services.workouts import Workouts
 from appliance.storage.database import Database
 from appliance.storage.migrate import migrate
 from web.pages import create_blueprint
@@ -152,8 +157,13 @@ def open_services(
             lookup=Lookup(database, AnswerCache(cache, on_look=note_look), catalogue),
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
+            sleep=Sleep(database, catalogue),
             replaying=Replaying(database, catalogue, understanding),
             advising=Advising(database),
+            workouts=Workouts(database, catalogue),
+            records=Records(database),
+            quarantine=Quarantine(database, settings),
+            export=Export(database, catalogue),
             health=Health(database, cache, clock, telemetry, engines.states),
         )
 

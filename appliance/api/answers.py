@@ -192,3 +192,82 @@ class ReadyAnswer(BaseModel):
 
     status: str
     parts: dict[str, str]
+
+
+class HoursAnswer(BaseModel):
+    """Hours by stage; null where nothing was told, which is not 0."""
+
+    total: float | None = Field(description="All sleep, without awake and in bed.")
+    asleep: float | None = Field(description="Sleep of no stage told.")
+    core: float | None
+    deep: float | None
+    rem: float | None
+    awake: float | None
+    in_bed: float | None = Field(description="An envelope round the sleep, not part of it.")
+
+
+class SleepSpanAnswer(BaseModel):
+    """A sleep with its times; null where they were not told."""
+
+    start: str | None = Field(description="Falling asleep.")
+    end: str | None = Field(description="Waking up.")
+    in_bed_start: str | None
+    in_bed_end: str | None
+    hours: HoursAnswer
+
+
+class StageAnswer(BaseModel):
+    """One stretch of one stage; overlaps are resolved."""
+
+    start: str
+    end: str
+    stage: str = Field(description="in_bed, awake, core, deep, rem, or asleep for sleep without a stage.")
+    upload_id: int
+
+
+class SessionAnswer(SleepSpanAnswer):
+    """One sleep of one source."""
+
+    is_nap: bool
+    told_as: str = Field(description="segments, or sum with the generation of its shape.")
+    flags: list[str]
+    upload_ids: list[int]
+    segments: list[StageAnswer]
+
+
+class TellingAnswer(BaseModel):
+    """What one source tells of a night."""
+
+    source: str
+    shown: bool
+    hours: HoursAnswer
+    efficiency: float | None
+    flags: list[str]
+    upload_ids: list[int]
+    sessions: list[SessionAnswer]
+
+
+class NightSummaryAnswer(SleepSpanAnswer):
+    """A night as its chosen source tells it. Times are of the longest sleep, hours of all sleep that ended that day."""
+
+    date: str = Field(description="The day of waking up, where the person was.")
+    source: str
+    efficiency: float | None = Field(description="Percent of the time in bed; null where it cannot be derived.")
+    naps: list[SleepSpanAnswer] = Field(description="Further sleep that ended that day.")
+    flags: list[str] = Field(description="over_14_hours, no_times, length_disagrees.")
+    sources: list[str] = Field(description="All that tell the night, the chosen one first.")
+    upload_ids: list[int]
+
+
+class NightAnswer(NightSummaryAnswer):
+    """Everything told of one night."""
+
+    why: str = Field(description="Why this source was chosen.")
+    tellings: list[TellingAnswer]
+
+
+class NightsAnswer(BaseModel):
+    """A page of nights, newest first."""
+
+    items: list[NightSummaryAnswer]
+    next: str | None = Field(description="Give it as cursor for the following page.")

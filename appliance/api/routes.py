@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a view returns: JSON-ready content or ready bytes, with its status and headers."""
+    """What a view returns, with its status and headers: JSON-ready content, ready bytes, or an iterator of bytes.
+
+    An iterator is taken while the client receives it; it must do its checks before it is made, for an error in
+    the middle can only break the answer off.
+    """
 
     content: Any
     status: int = 200
@@ -106,7 +110,7 @@ def _endpoint(route: Route, services: Services) -> Callable[..., Response]:
             )
         )
         content = answer.content
-        if not isinstance(content, bytes | str):
+        if not isinstance(content, bytes | str | Iterator):
             content = json.dumps(content, separators=(",", ":"))
         return Response(content, answer.status, dict(answer.headers), content_type=answer.content_type)
 

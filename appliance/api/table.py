@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from appliance.api import advice, description, health, keys, metrics, replay, sources, uploads
+from appliance.api import (
+    advice,
+    description,
+    export,
+    health,
+    keys,
+    metrics,
+    quarantine,
+    records,
+    replay,
+    sleep,
+    sources,
+    uploads,
+    workouts,
+)
 from appliance.api.routes import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,6 +25,11 @@ ROUTES: tuple[Route, ...] = (
     *advice.ROUTES,
     *replay.ROUTES,
     *sources.ROUTES,
+    *export.ROUTES,
+    *workouts.ROUTES,
+    *sleep.ROUTES,
+    *records.ROUTES,
+    *quarantine.ROUTES,
     *keys.ROUTES,
     *health.ROUTES,
     *description.routes(lambda: ROUTES),

@@ -32,6 +32,8 @@ from appliance.catalog.rows import (
 from appliance.catalog.table import Row, read_rows
 from appliance.catalog.units import COLUMNS as UNIT_COLUMNS
 from appliance.catalog.units import UnitTable
+from appliance.catalog.words import COLUMNS as WORD_COLUMNS
+from appliance.catalog.words import WordTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,6 +70,7 @@ class Catalogue:
     compound_fields: Mapping[tuple[str, str], CompoundField]
     standard_fields: Mapping[tuple[str, str], StandardField]
     units: UnitTable
+    words: WordTable
     _metric_names: Mapping[str, Metric]
     _category_names: Mapping[str, Category]
     _workout_names: Mapping[str, WorkoutType]
@@ -120,6 +123,8 @@ def read_catalogue(folder: Traversable) -> Catalogue:
     metrics = _metrics(read_rows(folder, "metrics.csv", METRIC_COLUMNS), units, compound_rows, names)
     units.check_scopes({key: (metric.unit, *metric.accepted_units) for key, metric in metrics.items()})
     categories = _categories(read_rows(folder, "categories.csv", CATEGORY_COLUMNS), names)
+    words = WordTable(read_rows(folder, "words.csv", WORD_COLUMNS))
+    words.check_categories(categories)
     metric_names = {name: row for name, row in names.owners.items() if isinstance(row, Metric)}
     category_names = {name: row for name, row in names.owners.items() if isinstance(row, Category)}
     compound_fields = _compound_fields(compound_rows, metrics)
@@ -135,6 +140,7 @@ def read_catalogue(folder: Traversable) -> Catalogue:
         compound_fields=MappingProxyType(compound_fields),
         standard_fields=MappingProxyType(_standard_fields(standard_rows, metrics)),
         units=units,
+        words=words,
         _metric_names=metric_names,
         _category_names=category_names,
         _workout_names=workout_names.owners,

@@ -54,7 +54,9 @@ class SourceNight:
     @property
     def main(self) -> Session:
         """The longest session: the night itself."""
-        return max(self.sessions, key=lambda session: (session.slept, session.hours.in_bed or 0, -session.begin))
+        return max(
+            self.sessions, key=lambda session: (session.slept, session.hours.in_bed or 0, -session.begin)
+        )
 
     @property
     def naps(self) -> tuple[Session, ...]:
@@ -122,7 +124,10 @@ def sessions_of(segments: Iterable[Segment]) -> list[Session]:
     for segment in segments:
         by_source[segment.source].append(segment)
     return [
-        _session(group) for source in sorted(by_source) for group in _groups(by_source[source]) if any(map(_length, group))
+        _session(group)
+        for source in sorted(by_source)
+        for group in _groups(by_source[source])
+        if any(map(_length, group))
     ]
 
 
@@ -150,7 +155,12 @@ def _night(day: int, sources: Sequence[SourceNight], rank: SourceRank) -> Night:
     return Night(day, tuple(ordered), _why([preference(night) for night in ordered]))
 
 
-_COMPLETENESS = {-3: "tells sleep stages", -2: "tells sleep", -1: "tells the time in bed", 0: "is the first by name"}
+_COMPLETENESS = {
+    -3: "tells sleep stages",
+    -2: "tells sleep",
+    -1: "tells the time in bed",
+    0: "is the first by name",
+}
 
 
 def _why(preferences: Sequence[tuple[int, int, float, str]]) -> str:
@@ -191,7 +201,9 @@ def _session(group: Sequence[Segment]) -> Session:
     first, last = deciding[0], max(deciding, key=lambda stretch: stretch.end)
     told = {segment.stage for segment in group}
     by_stage = {
-        stage: sum(_length(stretch) for stretch in stretches if stretch.stage is stage) / HOUR_US if stage in told else None
+        stage: sum(_length(stretch) for stretch in stretches if stretch.stage is stage) / HOUR_US
+        if stage in told
+        else None
         for stage in SleepStage
     }
     hours = Hours(

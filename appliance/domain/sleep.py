@@ -15,15 +15,18 @@ in days since 1970-01-01.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from appliance.domain.localday import instant, microseconds
+from appliance.domain.localday import day_number, instant, microseconds
 from appliance.domain.record import Kind, Record, natural_identity
 from appliance.domain.sample import SECOND_US, local_day
+from appliance.domain.truth import Cover
 from appliance.domain.verdict import Verdict
 
 HOUR_US = 3_600 * SECOND_US
@@ -63,9 +66,7 @@ class Hours:
     in_bed: float | None = None
 
     def __add__(self, other: Hours) -> Hours:
-        return Hours(
-            *(_sum(getattr(self, part.name), getattr(other, part.name)) for part in fields(self))
-        )
+        return Hours(*(_sum(getattr(self, part.name), getattr(other, part.name)) for part in fields(self)))
 
     @property
     def staged(self) -> float:
@@ -165,7 +166,11 @@ class Session:
     @property
     def begin(self) -> int:
         """The first instant told, for ordering; a session without times begins with its day."""
-        told = [at for at in (self.sleep_start, self.in_bed_start, self.sleep_end, self.in_bed_end) if at is not None]
+        told = [
+            at
+            for at in (self.sleep_start, self.in_bed_start, self.sleep_end, self.in_bed_end)
+            if at is not None
+        ]
         return min(told, default=self.night * 24 * HOUR_US - self.offset * SECOND_US)
 
     def overlaps(self, other: Session) -> bool:
@@ -174,12 +179,22 @@ class Session:
             return False
         if self.window is None or other.window is None:
             return self.window is other.window and self.night == other.night
-        return self.window[0] < other.window[1] and other.window[0] < self.window[1]
+        return self.window == other.window or (
+            self.window[0] < other.window[1] and other.window[0] < self.window[1]
+        )
+
+    def tells_the_same(self, other: Session) -> bool:
+        """Whether times and hours are the same, wherever on earth the times were written."""
+        mine = self.sleep_start, self.sleep_end, self.in_bed_start, self.in_bed_end
+        theirs = other.sleep_start, other.sleep_end, other.in_bed_start, other.in_bed_end
+        return mine == theirs and self.hours.equals(other.hours)
 
     def where_first_told(self, held: Session) -> Session:
         """Return the session with the offsets told first, which are nearest to where the person was."""
         end = self.sleep_end if self.sleep_end is not None else self.in_bed_end
-        night = self.night if end is None else local_day(end, held.offset)
+        if self.window is None or end is None:
+            return self
+        night = local_day(end, held.offset)
         return replace(self, offset=held.offset, start_offset=held.start_offset, night=night)
 
     def as_record(self) -> Record:
@@ -197,7 +212,16 @@ class Session:
             "in_bed_end": _told(self.in_bed_end, self.offset),
         }
         return Record(
-            Kind.SLEEP, identity, _day(self.night), self.source, begin, end, self.offset, content, self.item, self.flags
+            Kind.SLEEP,
+            identity,
+            _day(self.night),
+            self.source,
+            begin,
+            end,
+            self.offset,
+            content,
+            self.item,
+            self.flags,
         )
 
     @classmethod
@@ -205,19 +229,18 @@ class Session:
         cls, content: Mapping[str, Any], source: str, offset: int, flags: Iterable[str], upload_id: int
     ) -> Session:
         """Return the session that a record holds."""
-        at = {
-            name: None if content[name] is None else datetime.fromisoformat(content[name])
-            for name in ("sleep_start", "sleep_end", "in_bed_start", "in_bed_end")
-        }
-        first = at["sleep_start"] or at["in_bed_start"]
-        start_offset = (first.utcoffset() if first else None) or timedelta(seconds=0 if first else offset)
+        begun = content["sleep_start"] or content["in_bed_start"]
+        start_offset = datetime.fromisoformat(begun).utcoffset() if begun else None
         return cls(
             source=source,
-            night=(date.fromisoformat(content["night"]) - date(1970, 1, 1)).days,
+            night=day_number(date.fromisoformat(content["night"])),
             offset=offset,
             hours=Hours(*(content[part.name] for part in fields(Hours))),
-            **{name: None if when is None else microseconds(when) for name, when in at.items()},
-            start_offset=int(start_offset.total_seconds()),
+            sleep_start=_instant(content["sleep_start"]),
+            sleep_end=_instant(content["sleep_end"]),
+            in_bed_start=_instant(content["in_bed_start"]),
+            in_bed_end=_instant(content["in_bed_end"]),
+            start_offset=offset if start_offset is None else int(start_offset.total_seconds()),
             generation=content["generation"],
             flags=tuple(flags),
             upload_ids=(upload_id,),
@@ -226,18 +249,14 @@ class Session:
 
 def judge_session(told: Session, held: Session) -> Verdict:
     """Decide which of two tellings of one session stands (see the module); `REVISED` is for the one told now."""
-    if told.window == held.window:
-        if told.hours.equals(held.hours):
-            return Verdict.UNCHANGED
-        if told.window is not None:
-            return _newest(told, held)
-    if told.slept < held.slept - TOLERANCE_H:
+    if told.tells_the_same(held):
+        return Verdict.UNCHANGED
+    if told.window == held.window and told.window is not None:
+        return _newest(told, held)
+    is_first_sleep = held.slept == 0 and told.slept > 0  # until now only time in bed, which is always longer
+    if told.slept < held.slept - TOLERANCE_H or (_inside(told.window, held.window) and not is_first_sleep):
         return Verdict.SUPERSEDED
-    if held.slept == 0 and told.slept > 0:
-        return Verdict.REVISED
-    if _inside(told.window, held.window):
-        return Verdict.SUPERSEDED
-    if _inside(held.window, told.window) or told.slept > held.slept + TOLERANCE_H:
+    if told.slept > held.slept + TOLERANCE_H or _inside(held.window, told.window):
         return Verdict.REVISED
     return _newest(told, held)
 
@@ -252,28 +271,53 @@ def standing(sessions: Iterable[Session]) -> list[Session]:
 
     One without times is believed where it tells more than all sessions of its night that have them.
     """
-    chosen: list[Session] = []
-    timed = [session for session in sessions if session.window is not None]
-    for session in sorted(timed, key=_fullness, reverse=True):
-        if not any(session.overlaps(other) for other in chosen):
-            chosen.append(session)
-    for session in sorted((one for one in sessions if one.window is None), key=_fullness, reverse=True):
-        rivals = [other for other in chosen if other.night == session.night]
-        if not rivals or session.slept > sum(other.slept for other in rivals) + TOLERANCE_H:
-            chosen = [other for other in chosen if other not in rivals] + [session]
-    return sorted(chosen, key=lambda session: session.begin)
+    chosen: dict[int, list[Session]] = defaultdict(list)
+    cover = Cover()
+    fullest_first = sorted(sessions, key=_fullness, reverse=True)
+    for session in fullest_first:
+        if session.window is not None and cover.free(*session.window) == max(
+            1, session.window[1] - session.window[0]
+        ):
+            cover.lay(*session.window)
+            chosen[session.night].append(session)
+    for session in fullest_first:
+        rivals = chosen[session.night]
+        if session.window is None and (
+            not rivals or session.slept > sum(other.slept for other in rivals) + TOLERANCE_H
+        ):
+            chosen[session.night] = [session]
+    return sorted(
+        (session for of_night in chosen.values() for session in of_night), key=lambda session: session.begin
+    )
 
 
-def judge_segment(told: Segment, held: Sequence[Segment]) -> tuple[Verdict, list[Segment]]:
-    """Decide what becomes of a segment, given those held of its source and stage: the verdict, and which make way.
+class StageLine:
+    """All segments of one source and stage along time, none of which lies within another."""
 
-    One that lies within a held one is a clip of it; those that lie within a longer one make way.
-    """
-    for other in held:
-        if other.covers(told):
-            return (Verdict.UNCHANGED if told.covers(other) else Verdict.SUPERSEDED), []
-    clips = [other for other in held if told.covers(other)]
-    return (Verdict.REVISED if clips else Verdict.STORED), clips
+    def __init__(self, held: Iterable[Segment] = ()) -> None:
+        self._segments: list[Segment] = []
+        self._starts: list[int] = []
+        for segment in sorted(held, key=lambda one: one.start):
+            self.take(segment)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self._segments)
+
+    def take(self, told: Segment) -> tuple[Verdict, list[Segment]]:
+        """Return what becomes of a segment, and which others make way for it.
+
+        One that lies within a held one is a clip of it; those that lie within a longer one make way.
+        """
+        before = bisect_right(self._starts, told.start)
+        if before and self._segments[before - 1].end >= told.end:  # no earlier one reaches further
+            is_equal = told.covers(self._segments[before - 1])
+            return (Verdict.UNCHANGED if is_equal else Verdict.SUPERSEDED), []
+        begin = end = bisect_left(self._starts, told.start)
+        while end < len(self._segments) and self._segments[end].end <= told.end:
+            end += 1
+        clips = self._segments[begin:end]
+        self._segments[begin:end], self._starts[begin:end] = [told], [told.start]
+        return (Verdict.REVISED if clips else Verdict.STORED), clips
 
 
 def flags_of(hours: Hours) -> tuple[str, ...]:
@@ -291,7 +335,9 @@ def _newest(told: Session, held: Session) -> Verdict:
 
 
 def _inside(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
-    return one is not None and other is not None and one != other and other[0] <= one[0] and one[1] <= other[1]
+    return (
+        one is not None and other is not None and one != other and other[0] <= one[0] and one[1] <= other[1]
+    )
 
 
 def _sum(one: float | None, other: float | None) -> float | None:
@@ -302,6 +348,10 @@ def _sum(one: float | None, other: float | None) -> float | None:
 
 def _day(night: int) -> str:
     return (date(1970, 1, 1) + timedelta(days=night)).isoformat()
+
+
+def _instant(told: str | None) -> int | None:
+    return None if told is None else microseconds(datetime.fromisoformat(told))
 
 
 def _told(at: int | None, offset: int) -> str | None:

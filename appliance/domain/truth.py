@@ -117,11 +117,13 @@ class Day:
 class Rule:
     """How a day is made of rows: the catalogue's aggregate, None for a metric it does not know.
 
-    `source_rank` gives a source set's place in the person's order of priority, 0 first.
+    `source_rank` gives a source set's place in the person's order of priority, 0 first. `one_source` is for what is
+    told as a whole and not along the day: a night's sleep is that of one source.
     """
 
     aggregate: str | None
     source_rank: Callable[[str], int] = field(default=lambda _source: 0)
+    one_source: bool = False
 
     @property
     def cumulative(self) -> bool:
@@ -159,11 +161,25 @@ def choose(rule: Rule, strands: Sequence[Strand]) -> list[Told]:
     """Return what counts of each strand of one local day, the most trusted strand first."""
     if len(strands) == 1 and not (rule.cumulative and overlaps_itself(strands[0])):
         return [Told(strands[0], strands[0].rows)]
+    if rule.one_source:
+        return _the_best_alone(rule, strands)
     ordered = sorted(strands, key=lambda strand: _preference(rule, strand))
     if rule.cumulative:
         cover = Cover()
         return [_lay(cover, strand) for strand in ordered]
     return list(_best_of_each_hour(ordered))
+
+
+def _the_best_alone(rule: Rule, strands: Sequence[Strand]) -> list[Told]:
+    """Count one strand: one that tells a number, whole days first, then by source, then the one that tells most."""
+
+    def preference(strand: Strand) -> tuple[bool, int, int, float, str]:
+        known = _told_only(strand.rows.value)
+        order = _CUMULATIVE_ORDER.index(strand.grain)
+        return not known, order, rule.source_rank(strand.source), -math.fsum(known), strand.source
+
+    best, *others = sorted(strands, key=preference)
+    return [Told(best, best.rows), *(Told(strand, strand.rows.part(0, 0)) for strand in others)]
 
 
 def _preference(rule: Rule, strand: Strand) -> tuple[int, int, int, str]:

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -27,6 +26,9 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from appliance.catalog.names import fold_name
 from appliance.domain.upload import Advice
 from appliance.foundation.errors import MalformedUpload, UploadTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MULTIPART_TYPE = "multipart/form-data"
 CSV_TYPES = frozenset({MULTIPART_TYPE, "text/csv", "application/csv", "text/comma-separated-values"})
@@ -72,6 +74,7 @@ _WORKOUT_QUANTITIES = {
     "humidity": "humidity",
 }
 _COUNTED = {"flightsClimbed", "stepCount", "totalSwimmingStrokeCount"}  # their titles name no unit
+_NIGHTS = "sleep_analysis"
 # Parts of a night that the JSON spells otherwise than by its own word in lower case.
 _NIGHT_PARTS = {"total": "totalSleep", "inbed": "inBed"}
 
@@ -132,7 +135,9 @@ def _parts(body: bytes, boundary: str) -> Iterator[bytes]:
                 if not event.more_data and b"".join(content).strip():
                     yield b"".join(content)
     except RequestEntityTooLarge as error:
-        raise UploadTooLarge(f"The form has more than {MAX_PARTS} parts; send fewer files at a time.") from error
+        raise UploadTooLarge(
+            f"The form has more than {MAX_PARTS} parts; send fewer files at a time."
+        ) from error
     except (ValueError, LookupError, AttributeError) as error:
         # The last two are how the library stumbles over headers that are no headers.
         raise MalformedUpload("The form is damaged or was cut on the way.") from error
@@ -151,7 +156,9 @@ class _Table:
 
     def __init__(self, text: str) -> None:
         first, _, rest = text.partition("\n")
-        declared = re.fullmatch(r"sep=(.)\s*", first.strip("\r"), re.IGNORECASE)  # as a spreadsheet is told it
+        declared = re.fullmatch(
+            r"sep=(.)\s*", first.strip("\r"), re.IGNORECASE
+        )  # as a spreadsheet is told it
         self._text = rest if declared else text
         self._delimiter = declared[1] if declared and declared[1] in ",;\t" else _delimiter(self._text)
         self.titles = [title.strip() for title in next(self._read(), [])]
@@ -226,7 +233,9 @@ class _Gathering:
             self._take_metrics(table)
         else:
             self.recognised |= table.folded[:1] == ["datetime"]
-            self._extend("csv", ({"row": row} if not table.fits(row) else _told(table, row) for row in table.rows()))
+            self._extend(
+                "csv", ({"row": row} if not table.fits(row) else _told(table, row) for row in table.rows())
+            )
 
     @property
     def grouping(self) -> str:
@@ -289,14 +298,18 @@ def _metric_columns(
             twice += 1
         groups.setdefault((name, unit, twice), {})[field_name] = position
     for (name, unit, _), positions in groups.items():
-        entry = {"name": name, "units": unit, "data": []}
+        entry = {
+            "name": _NIGHTS if fold_name(name) == fold_name(_NIGHTS) else name,
+            "units": unit,
+            "data": [],
+        }
         yield entry, [(position, field_name) for field_name, position in positions.items()]
 
 
 def _field(name: str, part: str) -> str:
     if not part:
         return "qty"
-    if fold_name(name) == "sleepanalysis":
+    if fold_name(name) == fold_name(_NIGHTS):
         return _NIGHT_PARTS.get(fold_name(part), part.casefold())
     return part[:CELL_LENGTH]
 
@@ -343,7 +356,9 @@ def _seconds(cell: str) -> int | str:
 
 def _told(table: _Table, row: Sequence[str]) -> dict[str, str]:
     return {
-        title[:CELL_LENGTH]: cell[:CELL_LENGTH] for title, cell in zip(table.titles, row, strict=False) if cell
+        title[:CELL_LENGTH]: cell[:CELL_LENGTH]
+        for title, cell in zip(table.titles, row, strict=False)
+        if cell
     }
 
 
@@ -373,8 +388,8 @@ class _Writing:
 
     def _look_at_date(self, cell: str) -> None:
         if found := _NUMERIC_DATE.fullmatch(cell):
-            self.day_first |= int(found[1]) > 12  # noqa: PLR2004  months in a year
-            self.month_first |= int(found[3]) > 12  # noqa: PLR2004
+            self.day_first |= int(found[1]) > 12
+            self.month_first |= int(found[3]) > 12
         if cell:
             self.clocks.add(_width(cell))
 
@@ -396,9 +411,9 @@ class _Writing:
         if not found:
             return cell[:CELL_LENGTH]
         first, second = int(found[1]), int(found[3])
-        if first == second or second > 12 >= first:  # noqa: PLR2004  months in a year
+        if first == second or second > 12 >= first:
             month, day = first, second
-        elif first > 12 or (self.day_first and not self.month_first):  # noqa: PLR2004
+        elif first > 12 or (self.day_first and not self.month_first):
             day, month = first, second
         elif self.month_first and not self.day_first:
             month, day = first, second

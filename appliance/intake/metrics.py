@@ -41,6 +41,7 @@ from appliance.domain.text import storable, storable_text
 from appliance.domain.upload import Advice, Automation
 from appliance.intake.fields import Target, Unreadable, canonical_number
 from appliance.intake.reading import SAMPLES, Reading
+from appliance.intake.sleep import SleepReader, is_sleep
 from appliance.intake.standard import StandardReader, is_typed
 from appliance.intake.timestamps import BadTimestamp, Timestamps
 
@@ -90,7 +91,8 @@ class MetricsReader:
         self._automation = automation
         self._timestamps = Timestamps(zone)
         self._sources: dict[Any, str] = {}
-        self._standard = StandardReader(reading, catalogue, zone)
+        self._standard = StandardReader(reading, catalogue, self._timestamps)
+        self._sleep = SleepReader(reading, catalogue, self._timestamps)
 
     def read(self, content: Any) -> None:
         """Read the whole array; anything but an array of objects is quarantined."""
@@ -117,11 +119,14 @@ class MetricsReader:
         if not isinstance(points, list):
             self._set_aside_whole(path, entry, "A metric has no list “data”.")
             return
+        name, unit = entry.get("name"), entry.get("units")
+        if is_sleep(name, self._catalogue):
+            self._sleep.read(points, unit, path)
+            return
         first_item = self._reading.received[SAMPLES]
         self._reading.received[SAMPLES] += len(points)
         if not points:
             return
-        name, unit = entry.get("name"), entry.get("units")
         try:
             shapes = self._shapes(name, unit)
         except Unreadable as fate:
@@ -155,8 +160,6 @@ class MetricsReader:
             return Shapes(quantity=self._known(metric, unit))
         compound = self._catalogue.compound(name)
         if compound is not None:
-            if _folded(name) == "sleepanalysis":
-                raise Unreadable(Reason.NOT_READ_YET, "Sleep is kept as it came and will be read by a later version.")
             return Shapes(compound={field.casefold(): self._known(m, unit) for field, m in compound.items()})
         return Shapes(quantity=Target(unknown_key(name), unit, cumulative=False))
 
@@ -361,10 +364,6 @@ def unknown_key(name: str) -> str:
     """Return the key under which a metric the catalogue lacks is stored: its own name, in the house's spelling."""
     text = unicodedata.normalize("NFKC", storable_text(name)).casefold()
     return bounded(re.sub(r"\W+", "_", text).strip("_"), NAME_LENGTH) or "unnamed"
-
-
-def _folded(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _converted(target: Target, column: list[Any]) -> list[float] | None:

@@ -13,11 +13,16 @@ from appliance.domain.record import Kind, Record
 from appliance.domain.text import storable_text
 from appliance.domain.upload import Automation
 from appliance.intake.document import Document
+from appliance.intake.ecg import read_ecg
 from appliance.intake.fields import RecordContext, Unreadable
+from appliance.intake.heart_notifications import read_heart_notification
+from appliance.intake.medications import read_medication
 from appliance.intake.metrics import MetricsReader
+from appliance.intake.mind import read_state_of_mind
 from appliance.intake.reading import Reading
+from appliance.intake.standard_workouts import read_workout_of_either
+from appliance.intake.symptoms import read_cycle_entry, read_symptom
 from appliance.intake.timestamps import Timestamps
-from appliance.intake.workouts import read_workout
 
 NAME_LENGTH = 80
 _SAYS_NO_GROUPING = {"", "default"}  # what the default is depends on the format
@@ -26,7 +31,13 @@ ReadOne = Callable[[dict[str, Any], int, RecordContext], Record]
 
 # Which reader reads which array of the document; an array without one is kept as it came.
 READERS: dict[str, tuple[Kind, ReadOne]] = {
-    "workouts": (Kind.WORKOUT, read_workout),
+    "workouts": (Kind.WORKOUT, read_workout_of_either),
+    "ecg": (Kind.ECG, read_ecg),
+    "heartRateNotifications": (Kind.HEART_NOTIFICATION, read_heart_notification),
+    "stateOfMind": (Kind.STATE_OF_MIND, read_state_of_mind),
+    "medications": (Kind.MEDICATION, read_medication),
+    "symptoms": (Kind.SYMPTOM, read_symptom),
+    "cycleTracking": (Kind.CYCLE, read_cycle_entry),
 }
 
 

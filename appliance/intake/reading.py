@@ -9,6 +9,7 @@ from typing import Any
 from appliance.domain.quarantine import Quarantined, Reason
 from appliance.domain.record import Kind, Record
 from appliance.domain.sample import Batch, SeriesKey
+from appliance.domain.sleep import Segment, Session
 from appliance.domain.upload import Advice
 
 SAMPLES = "samples"
@@ -19,12 +20,14 @@ class Reading:
     """What a document says.
 
     `received` counts the items of each kind; `batches` hold the samples, one batch a series. Every received item
-    either stands behind at least one sample, is one record, or is in `quarantined`; never two of these, never none.
+    either stands behind at least one sample, is one record, is in `sleep` (in the order told), or is in
+    `quarantined`; never two of these, never none.
     """
 
     received: Counter[str] = field(default_factory=Counter)
     batches: dict[SeriesKey, Batch] = field(default_factory=dict)
     records: dict[Kind, list[Record]] = field(default_factory=dict)
+    sleep: list[Session | Segment] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     advice: dict[str, Advice] = field(default_factory=dict)
 

@@ -10,16 +10,11 @@ Source of the shape: the published data model of self-sensored, an older receive
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
-from appliance.catalog.load import Catalogue
 from appliance.catalog.names import fold_name
-from appliance.catalog.rows import StandardField
-from appliance.domain.localday import instant
 from appliance.domain.quarantine import Reason
+from appliance.domain.record import Kind
 from appliance.domain.sample import DAY_S, SECOND_US, Batch, Grain, SeriesKey, local_day
 from appliance.domain.text import storable, storable_text
 from appliance.intake.fields import (
@@ -31,31 +26,31 @@ from appliance.intake.fields import (
     moment_or_none,
     source_field,
 )
-from appliance.intake.reading import SAMPLES, Reading
-from appliance.intake.timestamps import BadTimestamp, Timestamps
+from appliance.intake.reading import SAMPLES
+from appliance.intake.standard_workouts import (
+    BOOKKEEPING,
+    ENDS,
+    SOURCES,
+    STARTS,
+    first_told,
+    offset_of_the_person,
+    read_workout_of_either,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appliance.catalog.load import Catalogue
+    from appliance.catalog.rows import StandardField
+    from appliance.intake.reading import Reading
+    from appliance.intake.timestamps import Timestamps
+
+    Fields = Mapping[str, tuple[StandardField, Target | None]]
 
 TYPE_LENGTH = 80
 LONGEST_READING_US = 366 * DAY_S * SECOND_US  # an end further from the start is a slip, and not a duration
 
-_STARTS = ("recorded_at", "sleep_start", "started_at", "start_time", "start", "timestamp", "date")
-_ENDS = ("sleep_end", "ended_at", "end_time", "end")
-_SOURCES = ("source_device", "source", "device")
-# The other program's own bookkeeping: made anew with every send, so it must not make equal records differ.
-_BOOKKEEPING = ("type", "id", "user_id", "created_at", "updated_at")
-_NO_VALUES = frozenset({*_STARTS, *_ENDS, *_SOURCES, *_BOOKKEEPING})
-
-# A workout's fields, by the names the phone's own JSON has for them; the others keep theirs.
-_WORKOUT_NAMES = {"workout_type": "name", "started_at": "start", "ended_at": "end", "start_time": "start", "end_time": "end"}
-_WORKOUT_QUANTITIES = {
-    "total_energy_kcal": ("totalEnergy", "kcal"),
-    "active_energy_kcal": ("activeEnergyBurned", "kcal"),
-    "distance_meters": ("distance", "m"),
-    "avg_heart_rate": ("avgHeartRate", "count/min"),
-    "max_heart_rate": ("maxHeartRate", "count/min"),
-}
-_ROUTE_NAMES = {"altitude_meters": "altitude", "recorded_at": "timestamp"}
-
-Fields = Mapping[str, tuple[StandardField, Target | None]]
+_NO_VALUES = frozenset({*STARTS, *ENDS, *SOURCES, *BOOKKEEPING})
 
 
 def is_typed(entry: Mapping[str, Any]) -> bool:
@@ -63,51 +58,20 @@ def is_typed(entry: Mapping[str, Any]) -> bool:
     return isinstance(entry.get("type"), str) and entry.keys().isdisjoint({"name", "data"})
 
 
-def is_standard_workout(item: Mapping[str, Any]) -> bool:
-    """Whether a workout is one of this format, and not one of the phone's."""
-    return "workout_type" in item and item.keys().isdisjoint({"name", "start"})
-
-
-def as_sent_by_the_phone(item: Mapping[str, Any], context: RecordContext) -> dict[str, Any]:
-    """Return a workout of this format as the phone's JSON has it, for the one reader of workouts."""
-    told: dict[str, Any] = {}
-    for name, sent in item.items():
-        if sent is None or name in _BOOKKEEPING or name in _SOURCES:
-            continue
-        if name in _WORKOUT_QUANTITIES:
-            known, unit = _WORKOUT_QUANTITIES[name]
-            told[known] = {"qty": sent, "units": unit}
-        else:
-            told[_WORKOUT_NAMES.get(name, name)] = sent
-    source = item.get(_first(item, _SOURCES))
-    if source is not None:
-        told["source"] = source
-    if isinstance(route := told.pop("route_points", None), list):
-        told["route"] = [
-            {_ROUTE_NAMES.get(name, name): sent for name, sent in point.items()} if isinstance(point, dict) else point
-            for point in route
-        ]
-    for name in ("start", "end"):
-        try:
-            start, offset = context.timestamps.read(told.get(name))
-        except BadTimestamp:
-            continue
-        told[name] = instant(start, _offset(start, offset, context.zone)).isoformat()
-    return told
-
-
 class StandardReader:
     """Reads typed records into a `Reading`, one at a time."""
 
-    def __init__(self, reading: Reading, catalogue: Catalogue, zone: ZoneInfo) -> None:
+    def __init__(self, reading: Reading, catalogue: Catalogue, timestamps: Timestamps) -> None:
         self._reading = reading
         self._catalogue = catalogue
-        self._zone = zone
-        self._timestamps = Timestamps(zone)
+        self._timestamps = timestamps
         self._types: dict[str, Fields] | None = None
 
     def read(self, record: Mapping[str, Any], path: str) -> None:
-        """Read one record into samples; one without any value we have a metric for is quarantined."""
+        """Read one record; one without any value we have a metric for is quarantined."""
+        if fold_name(record["type"]) == "workout":
+            self._read_workout(dict(record), path)
+            return
         item = self._reading.received[SAMPLES]
         self._reading.received[SAMPLES] += 1
         try:
@@ -115,6 +79,17 @@ class StandardReader:
         except Unreadable as fate:
             label = storable_text(record["type"], TYPE_LENGTH)
             self._reading.set_aside(SAMPLES, label, path, fate.reason, fate.detail, record)
+
+    def _read_workout(self, record: dict[str, Any], path: str) -> None:
+        context = RecordContext(self._catalogue, self._timestamps)
+        kind, position = Kind.WORKOUT, self._reading.received[Kind.WORKOUT]
+        self._reading.received[kind] += 1
+        try:
+            workout = read_workout_of_either(record, position, context)
+        except Unreadable as fate:
+            self._reading.set_aside(kind, kind, path, fate.reason, fate.detail, record)
+        else:
+            self._reading.records.setdefault(kind, []).append(workout)
 
     def _read(self, record: dict[str, Any], item: int) -> None:
         values, extra = self._values(record)
@@ -126,9 +101,9 @@ class StandardReader:
                 Reason.NOT_READ_YET, f"“{label}” is kept as it came and will be read by a later version."
             )
         start, offset = self._start(record)
-        end = moment_or_none(record, _first(record, _ENDS), self._timestamps)
+        end = moment_or_none(record, first_told(record, ENDS), self._timestamps)
         duration = end - start if end is not None and 0 < end - start <= LONGEST_READING_US else 0
-        source = source_field(record, _first(record, _SOURCES))
+        source = source_field(record, first_told(record, SOURCES))
         for target, value in values:
             batch = self._batch(target, source)
             if extra:
@@ -155,15 +130,17 @@ class StandardReader:
             if field is None or target is None:
                 extra[storable_text(str(name))] = storable(sent)
                 continue
-            number = canonical_number(target, int(sent) if field.is_boolean and isinstance(sent, bool) else sent)
+            number = canonical_number(
+                target, int(sent) if field.is_boolean and isinstance(sent, bool) else sent
+            )
             if number is not None:
                 values.append((target, number))
         return values, extra
 
     def _start(self, record: dict[str, Any]) -> tuple[int, int]:
         """Return when it was, and the offset of where the person was. Raises `Unreadable`."""
-        start, offset = moment(record, _first(record, _STARTS), self._timestamps)
-        return start, _offset(start, offset, self._zone)
+        start, offset = moment(record, first_told(record, STARTS), self._timestamps)
+        return start, offset_of_the_person(start, offset, self._timestamps.zone)
 
     def _batch(self, target: Target, source: str) -> Batch:
         key = SeriesKey(target.key, source, Grain.RAW, target.unit)
@@ -176,16 +153,6 @@ class StandardReader:
         if self._types is None:
             self._types = _fields_by_type(self._catalogue)
         return self._types.get(fold_name(record_type), {})
-
-
-def _offset(start: int, offset: int, zone: ZoneInfo) -> int:
-    """Return the offset of where the person was, in seconds.
-
-    UTC is how the program writes every instant, and says nothing of that: there the person's zone holds.
-    """
-    if offset:
-        return offset
-    return int((instant(start, 0).astimezone(zone).utcoffset() or timedelta()).total_seconds())
 
 
 def _fields_by_type(catalogue: Catalogue) -> dict[str, Fields]:
@@ -210,8 +177,3 @@ def _target(catalogue: Catalogue, field: StandardField) -> Target | None:
         metric.plausible_min,
         metric.plausible_max,
     )
-
-
-def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """Return the first of these names the record has something under, or the first of all."""
-    return next((name for name in names if record.get(name) is not None), names[0])

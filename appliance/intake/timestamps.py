@@ -36,10 +36,10 @@ class BadTimestamp(ValueError):
 
 
 class Timestamps:
-    """Reads dates for one document, remembering the days and clock times it has met."""
+    """Reads dates for one document, remembering the days and clock times it has met. `zone` is the person's."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+        self.zone = zone
         self._days = _Days()
         self._clocks = _Clocks()
 
@@ -56,7 +56,7 @@ class Timestamps:
                 return base + self._clocks[text[10:19]], offset
             except BadTimestamp:
                 pass
-        return _read_any(text, self._zone)
+        return _read_any(text, self.zone)
 
     def read_all(self, texts: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
         """Return instants, offsets and local days of dates that are all in the norm's spelling.

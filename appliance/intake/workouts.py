@@ -129,6 +129,8 @@ class _Workout:
 
     def read(self, position: int) -> Record:
         start, offset = moment(self.item, "start", self.context.timestamps)
+        if not _phone_id(self.item.get("id")) and "duration" not in self.item:
+            self.flags.add("version_1")
         for name in _READ_AS_IDENTITY:
             self.left.pop(name, None)
         self._read_words()
@@ -254,10 +256,6 @@ class _Workout:
         """Return a quantity in its unit; None, with a flag and the field kept, when it cannot be read."""
         told = sent if isinstance(sent, dict) else {"qty": sent}
         unit = _unit(told)
-        conversion = self._conversion(quantity)(unit)
-        if name in _SPEEDS and unit.strip() == "km":
-            self.flags.add("speed_unit_km")
-            conversion = SAME
         try:
             number = finite_number(told.get("qty"))
         except Unreadable:
@@ -265,6 +263,10 @@ class _Workout:
             return None
         if number is None:
             return None
+        conversion = self._conversion(quantity)(unit)
+        if name in _SPEEDS and unit.strip() == "km":
+            self.flags.add("speed_unit_km")
+            conversion = SAME
         if conversion is None:
             self._set_aside(name, sent, "unknown_unit")
             return None
@@ -495,5 +497,7 @@ def _counted(catalogue: Catalogue, unit: str) -> Conversion | None:
 
     None for what the catalogue knows as a unit of something else.
     """
-    others = [canonical for canonical in catalogue.units.general if canonical != "count"]
-    return None if any(catalogue.conversion(unit, other) for other in others) else SAME
+    known = catalogue.conversion(unit, "count")
+    if known is None and not any(catalogue.conversion(unit, other) for other in catalogue.units.general):
+        return SAME
+    return known

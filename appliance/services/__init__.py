@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from appliance.foundation.telemetry import Telemetry
     from appliance.services.advising import Advising
     from appliance.services.explaining import Explaining
+    from appliance.services.export import Export
     from appliance.services.health import Health
     from appliance.services.keys import Keys
     from appliance.services.lookup import Lookup
     from appliance.services.people import People
+    from appliance.services.quarantine import Quarantine
+    from appliance.services.records import Records
     from appliance.services.replaying import Replaying
+    from appliance.services.sleep import Sleep
     from appliance.services.sources import Sources
     from appliance.services.uploads import Uploads
+    from appliance.services.workouts import Workouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Services:
     lookup: Lookup
     explaining: Explaining
     sources: Sources
+    sleep: Sleep
     replaying: Replaying
     advising: Advising
+    workouts: Workouts
+    records: Records
+    quarantine: Quarantine
+    export: Export
     health: Health

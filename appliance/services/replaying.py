@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from appliance.catalog.load import Catalogue
+from appliance.domain.record import Kind
 from appliance.domain.upload import Upload
 from appliance.domain.verdict import Verdict
 from appliance.foundation.errors import NotFound, RequestError
@@ -155,7 +156,9 @@ class Replaying:
         states = series.of_person(connection, person_id, None)
         keys = {state.series_id: key for key, state in states.items()}
         told = {
-            (states[batch.key].series_id, start) for batch, _ in understood.samples for start in batch.start
+            (states[batch.key].series_id, start)
+            for batch, _ in (*understood.samples, *understood.slept.samples)
+            for start in batch.start
         }
         gone = [
             place
@@ -175,6 +178,7 @@ class Replaying:
             rewrite(connection, person_id, resolve_days(connection, person_id, rule_of, fresh, days), days)
         held = removal.records_of(connection, person_id, upload_id)
         still = {(each.kind.value, each.identity) for found in understood.reading.records.values() for each in found}
+        still |= {(Kind.SLEEP.value, identity) for identity in understood.slept.identities}
         lost = {place: record_id for place, record_id in held.items() if place not in still}
         for kind, _ in lost:
             report.changes[kind].removed += 1

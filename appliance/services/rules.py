@@ -23,6 +23,10 @@ def rules_of(connection: Connection, person_id: int, catalogue: Catalogue) -> Ru
     def rule_of(metric: str) -> Rule:
         row = catalogue.metrics.get(metric)
         order = orders.get(row.category if row else "", orders.get("", []))
-        return Rule(row.aggregate if row else None, partial(rank, order=order))
+        return Rule(
+            row.aggregate if row else None,
+            partial(rank, order=order),
+            one_source=row is not None and row.hae_name == "sleep_analysis",
+        )
 
     return rule_of

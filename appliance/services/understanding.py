@@ -17,6 +17,7 @@ from appliance.intake.document import open_document
 from appliance.intake.read import read_document
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.services.rules import rules_of
+from appliance.services.sleeping import Sleeping, Slept
 from appliance.services.storing import Storing, count_records, count_samples
 from appliance.storage import people, quarantine, records
 from appliance.storage.database import lock_person
@@ -24,12 +25,16 @@ from appliance.storage.database import lock_person
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What a body said and what became of it. `newly_kept` counts items that are new in quarantine."""
+    """What a body said and what became of it. `newly_kept` counts items that are new in quarantine.
+
+    `slept` has what was derived of its sleep, which is in no receipt.
+    """
 
     reading: Reading
     samples: Sequence[tuple[Batch, Judgement]]
     records: dict[Kind, list[Verdict]]
     newly_kept: int
+    slept: Slept
 
     def counts(self) -> dict[str, Counts]:
         """Return what became of the items, by kind."""
@@ -64,7 +69,10 @@ class Understanding:
             kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
             for kind, found in reading.records.items()
         }
+        slept = Sleeping(connection, upload, self._catalogue, rule_of).store(reading.sleep)
+        if slept.verdicts:
+            verdicts[Kind.SLEEP] = slept.verdicts
         newly_kept = quarantine.keep(
             connection, upload.person_id, upload.upload_id, reading.quarantined, upload.received_at
         )
-        return Understood(reading, judged, verdicts, newly_kept)
+        return Understood(reading, judged, verdicts, newly_kept, slept)

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, Connection, delete, func, literal_column, or_, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, delete, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from appliance.domain.quarantine import Quarantined
+from appliance.domain.quarantine import Quarantined, Reason
 from appliance.domain.text import storable, storable_text
 from appliance.storage.tables import quarantine
 
@@ -88,3 +89,56 @@ def uploads_with_items(connection: Connection, person_id: int) -> list[int]:
         .order_by(quarantine.c.upload_id)
     )
     return list(connection.execute(query).scalars())
+
+
+def page(
+    connection: Connection,
+    person_id: int,
+    *,
+    kind: str | None = None,
+    reason: Reason | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Row[Any]]:
+    """Return items in quarantine, those kept last first, those with an id below `before`."""
+    query = select(quarantine).where(*_chosen(person_id, kind, reason))
+    if before is not None:
+        query = query.where(quarantine.c.quarantine_id < before)
+    return list(connection.execute(query.order_by(quarantine.c.quarantine_id.desc()).limit(limit)))
+
+
+def find(connection: Connection, person_id: int, quarantine_id: int) -> Row[Any] | None:
+    """Return one item of this person."""
+    return connection.execute(
+        select(quarantine).where(
+            quarantine.c.person_id == person_id, quarantine.c.quarantine_id == quarantine_id
+        )
+    ).one_or_none()
+
+
+def grouped(
+    connection: Connection, person_id: int, *, kind: str | None = None, reason: Reason | None = None
+) -> list[Row[Any]]:
+    """Return how many items there are of each kind and reason (`items`, `first`, `last`), most first."""
+    query = (
+        select(
+            quarantine.c.kind,
+            quarantine.c.reason,
+            func.count().label("items"),
+            func.min(quarantine.c.first_seen_at).label("first"),
+            func.max(quarantine.c.last_seen_at).label("last"),
+        )
+        .where(*_chosen(person_id, kind, reason))
+        .group_by(quarantine.c.kind, quarantine.c.reason)
+        .order_by(func.count().desc(), quarantine.c.kind, quarantine.c.reason)
+    )
+    return list(connection.execute(query))
+
+
+def _chosen(person_id: int, kind: str | None, reason: Reason | None) -> list[ColumnElement[bool]]:
+    chosen = [quarantine.c.person_id == person_id]
+    if kind is not None:
+        chosen.append(quarantine.c.kind == kind)
+    if reason is not None:
+        chosen.append(quarantine.c.reason == reason)
+    return chosen

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, tuple_, update
 
@@ -12,6 +10,10 @@ from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import HeldRecord, Kind, Outdone, Record, Track, judge_record
 from appliance.domain.verdict import Verdict
 from appliance.storage.tables import record, record_revision, record_track
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 
 class StoredTrack(NamedTuple):
@@ -65,9 +67,21 @@ def store(
         if verdict is Verdict.STORED:
             _write_tracks(connection, person_id, _insert(connection, person_id, upload_id, each), each.tracks)
         elif verdict is Verdict.REVISED and rival is not None:
-            _replace(connection, person_id, upload_id, at, rival, each)
+            _replace(connection, person_id, upload_id, at, rival.record_id, each)
         verdicts.append(verdict)
     return verdicts
+
+
+def write(
+    connection: Connection, person_id: int, upload_id: int, at: datetime, each: Record, record_id: int | None
+) -> int:
+    """Write a record, in place of the held one if it is named, for who judges by rules of its own; return its id."""
+    if record_id is not None:
+        _replace(connection, person_id, upload_id, at, record_id, each)
+        return record_id
+    added = _insert(connection, person_id, upload_id, each)
+    _write_tracks(connection, person_id, added, each.tracks)
+    return added
 
 
 def page(
@@ -230,16 +244,16 @@ def _insert(connection: Connection, person_id: int, upload_id: int, each: Record
 
 
 def _replace(
-    connection: Connection, person_id: int, upload_id: int, at: datetime, held: HeldRecord, each: Record
+    connection: Connection, person_id: int, upload_id: int, at: datetime, record_id: int, each: Record
 ) -> None:
-    place = (record.c.person_id == person_id, record.c.record_id == held.record_id)
+    place = (record.c.person_id == person_id, record.c.record_id == record_id)
     connection.execute(
         text(
             "INSERT INTO record_revision (person_id, record_id, replaced_by, upload_id, replaced_at, content)"
             " SELECT person_id, record_id, :upload, upload_id, :at, content FROM record"
             " WHERE person_id = :person AND record_id = :record ON CONFLICT DO NOTHING"
         ),
-        {"person": person_id, "record": held.record_id, "upload": upload_id, "at": at},
+        {"person": person_id, "record": record_id, "upload": upload_id, "at": at},
     )
     # The offset told first is nearest to where the person was; it stays. So does a track not told again.
     values = _values(each, upload_id) | {"identity": each.identity}
@@ -247,11 +261,11 @@ def _replace(
     connection.execute(
         delete(record_track).where(
             record_track.c.person_id == person_id,
-            record_track.c.record_id == held.record_id,
+            record_track.c.record_id == record_id,
             record_track.c.name.in_([track.name for track in each.tracks]),
         )
     )
-    _write_tracks(connection, person_id, held.record_id, each.tracks)
+    _write_tracks(connection, person_id, record_id, each.tracks)
 
 
 def _write_tracks(connection: Connection, person_id: int, record_id: int, told: Sequence[Track]) -> None:

@@ -133,6 +133,19 @@ def _same(one: float | None, other: float | None) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
+def day_values(connection: Connection, person_id: int, metric: str, first: date, last: date) -> list[Row[Any]]:
+    """Return the days of a metric without their hours, from the first to the last, both included, ordered."""
+    return list(
+        connection.execute(
+            select(rollup.c.day, rollup.c.utc_offset, rollup.c.value, rollup.c.min, rollup.c.max)
+            .where(
+                rollup.c.person_id == person_id, rollup.c.metric == metric, rollup.c.day.between(first, last)
+            )
+            .order_by(rollup.c.day)
+        )
+    )
+
+
 def _pack(day: Day) -> bytes:
     hours = day.hours
     return b"".join(

@@ -179,6 +179,40 @@ _REVISE = text(
 )
 
 
+def page_of_series(  # noqa: PLR0913  a window, a place in it and a length
+    connection: Connection,
+    person_id: int,
+    series_id: int,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    after: datetime | None,
+    limit: int,
+) -> list[Row[Any]]:
+    """Return samples of one series in [start, end), ordered by start, those that start later than `after`."""
+    query = (
+        select(
+            sample.c.start_at,
+            sample.c.utc_offset,
+            sample.c.duration,
+            sample.c.value,
+            sample.c.min,
+            sample.c.max,
+            sample.c.upload_id,
+        )
+        .where(sample.c.person_id == person_id, sample.c.series_id == series_id)
+        .order_by(sample.c.start_at)
+        .limit(limit)
+    )
+    if start is not None:
+        query = query.where(sample.c.start_at >= start)
+    if end is not None:
+        query = query.where(sample.c.start_at < end)
+    if after is not None:
+        query = query.where(sample.c.start_at > after)
+    return list(connection.execute(query))
+
+
 def page(
     connection: Connection,
     person_id: int,

@@ -298,6 +298,7 @@ sleep_segment = Table(
     Column("start_at", Instant, primary_key=True),
     Column("end_at", Instant, nullable=False),
     Column("utc_offset", Integer, nullable=False),
+    Column("flags", ARRAY(Text), nullable=False, server_default="{}"),
     Column("upload_id", BigInteger, nullable=False),
     Index("sleep_segment_person_id_start_at_idx", "person_id", "start_at"),
     comment="Stages as single stretches of time",

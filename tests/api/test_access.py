@@ -3,12 +3,10 @@ from __future__ import annotations
 import re
 import socket
 
-import pytest
-
 from appliance.api.table import ROUTES
 from appliance.domain.key import Scope
 from tests.fixtures.documents import hours, steps
-from tests.fixtures.house import a_phone
+from tests.fixtures.house import a_phone, settings_of
 from tests.fixtures.problems import problem_of
 
 BODY = steps(*hours("2026-08-07", [1, 2, 3]))
@@ -34,11 +32,7 @@ def test_only_what_tells_nothing_of_anybody_is_open():
     assert {route.path for route in ROUTES if route.scope is None} == OPEN
 
 
-@pytest.fixture
-def settings(settings):
-    return settings.model_copy(update={"limit_failed_attempts": 1_000})
-
-
+@settings_of(limit_failed_attempts=1_000)
 def test_nobody_gets_in_without_a_key(app):
     for route in GUARDED:
         answer = ask_for(app.test_client(), route)

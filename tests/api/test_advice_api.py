@@ -5,7 +5,11 @@ from __future__ import annotations
 
 def steps(hour: int = 10) -> dict:
     points = [{"date": f"2026-08-07 {hour}:{n:02}:00 +0200", "qty": 10, "source": "Watch"} for n in range(3)]
-    return {"data": {"metrics": [{"name": "step_count", "units": "count", "data": points[: 1 if hour == 11 else 3]}]}}
+    return {
+        "data": {
+            "metrics": [{"name": "step_count", "units": "count", "data": points[: 1 if hour == 11 else 3]}]
+        }
+    }
 
 
 def raised(receipt: dict) -> set[str]:
@@ -20,7 +24,9 @@ def test_sums_by_the_minute_are_advised_against_until_they_come_by_the_hour(phon
     assert "minute_grouping" in raised(phone.send(steps(), automation_aggregation="Minutes"))
     advice = in_force(phone)["minute_grouping"]
     assert "interval=hours" in advice["link"]
-    assert advice["link"].startswith("com.HealthExport://automation?url=http%3A%2F%2Flocalhost%2Fapi%2Fv1%2Fingest")
+    assert advice["link"].startswith(
+        "com.HealthExport://automation?url=http%3A%2F%2Flocalhost%2Fapi%2Fv1%2Fingest"
+    )
     assert phone.key not in advice["link"]
     phone.send(steps(11), automation_aggregation="Hours")
     assert "minute_grouping" not in in_force(phone)

@@ -2,20 +2,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from tests.fixtures.documents import hours, steps
-from tests.fixtures.house import a_phone
+from tests.fixtures.house import a_phone, settings_of
 from tests.fixtures.problems import problem_of
 
 BODY = steps(*hours("2026-08-07", [1]))
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def settings(settings, request):
-    """The house's settings with the limits of this test."""
-    return settings.model_copy(update=getattr(request, "param", {}))
 
 
 def limits(answer):
@@ -25,7 +17,7 @@ def limits(answer):
     }
 
 
-@pytest.mark.parametrize("settings", [{"limit_requests_per_hour": 3}], indirect=True)
+@settings_of(limit_requests_per_hour=3)
 def test_too_many_requests_are_told_to_wait(phone):
     left = []
     for _ in range(3):
@@ -40,7 +32,7 @@ def test_too_many_requests_are_told_to_wait(phone):
     assert limits(answer)["requests"][0] == 0
 
 
-@pytest.mark.parametrize("settings", [{"limit_requests_per_hour": 2}], indirect=True)
+@settings_of(limit_requests_per_hour=2)
 def test_the_limit_of_one_key_is_not_anothers(phone, app, services):
     other = a_phone(app, services, "Anna", ["ingest"])
     for _ in range(2):
@@ -49,7 +41,7 @@ def test_the_limit_of_one_key_is_not_anothers(phone, app, services):
     assert other.post(BODY).status_code == 200
 
 
-@pytest.mark.parametrize("settings", [{"limit_upload_mb_per_hour": 1}], indirect=True)
+@settings_of(limit_upload_mb_per_hour=1)
 def test_too_many_bytes_are_told_to_wait(phone, ask):
     big = b'{"data":{}}'.ljust(700 * 1024)
     assert phone.post(big).status_code == 200
@@ -65,7 +57,7 @@ def test_reads_spend_requests_and_no_bytes(phone):
     assert limits(answer).keys() == {"requests"}
 
 
-@pytest.mark.parametrize("settings", [{"limit_failed_attempts": 4}], indirect=True)
+@settings_of(limit_failed_attempts=4)
 def test_guessing_keys_is_stopped_for_the_address(phone, app):
     for _ in range(4):
         problem_of(phone.post(BODY, X_API_Key="hb_guess"), 401)

@@ -15,6 +15,8 @@ ALLOWED = {
     "test": "reserved for tests, RFC 2606",
     "local": "the home network, RFC 6762",
     "rfc-editor.org": "a standard that a page of documentation quotes",
+    "topografix.com": "the namespace of GPX, a name and never fetched",
+    "garmin.com": "the namespace of a GPX extension, a name and never fetched",
     "w3.org": "XML and SVG namespaces, which are names and never fetched",
 }
 

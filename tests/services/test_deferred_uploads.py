@@ -3,18 +3,17 @@ from __future__ import annotations
 import pytest
 
 from appliance.jobs.worker import UploadWorker
-from appliance.services import uploads as way
+from appliance.services import understanding
 from appliance.services.uploads import ATTEMPTS, LEASE, RETRY_AFTER
+from appliance.storage import uploads
 from tests.fixtures.documents import hours, steps
+from tests.fixtures.house import settings_of
 
 BODY = steps(*hours("2026-08-07", range(1, 25)))
 STATES = "SELECT state, attempts, due_at IS NOT NULL AS due, failure FROM upload ORDER BY upload_id"
 
 
-@pytest.fixture
-def large_is_small(settings):
-    """Let every body be above what is worked on before the answer."""
-    object.__setattr__(settings, "sync_upload_mb", 0)
+large_is_small = settings_of(sync_upload_mb=0)
 
 
 @pytest.fixture
@@ -24,11 +23,12 @@ def broken_reader(monkeypatch):
     def stumble(*_args):
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(way, "read_document", stumble)
+    monkeypatch.setattr(understanding, "read_document", stumble)
     return monkeypatch
 
 
-def test_a_large_body_is_accepted_worked_on_and_then_told(phone, services, large_is_small):
+@large_is_small
+def test_a_large_body_is_accepted_worked_on_and_then_told(phone, services):
     answer = phone.post(BODY)
     receipt = answer.get_json()
     place = answer.headers["Location"]
@@ -51,7 +51,8 @@ def test_a_large_body_is_accepted_worked_on_and_then_told(phone, services, large
     assert services.uploads.work_on_due() is False
 
 
-def test_the_worker_takes_it_as_soon_as_it_is_there(phone, services, large_is_small, eventually):
+@large_is_small
+def test_the_worker_takes_it_as_soon_as_it_is_there(phone, services, eventually):
     worker = UploadWorker(services.uploads)
     worker.start()
     try:
@@ -61,7 +62,8 @@ def test_the_worker_takes_it_as_soon_as_it_is_there(phone, services, large_is_sm
         worker.stop()
 
 
-def test_a_large_body_that_is_no_json_is_refused_where_it_can_be_read(phone, services, large_is_small):
+@large_is_small
+def test_a_large_body_that_is_no_json_is_refused_where_it_can_be_read(phone, services):
     place = phone.post(b"{ no json").headers["Location"]
     assert services.uploads.work_on_due() is True
     told = phone.get(place)
@@ -92,7 +94,7 @@ def test_a_program_that_dies_before_the_answer_leaves_the_upload_waiting(
     def die(*_args):
         raise Killed
 
-    monkeypatch.setattr(way, "read_document", die)
+    monkeypatch.setattr(understanding, "read_document", die)
     with pytest.raises(Killed):
         phone.post(BODY)
     monkeypatch.undo()
@@ -130,7 +132,7 @@ def test_a_stumble_leaves_nothing_half_written(phone, services, monkeypatch, ask
     def stumble(*_args, **_values):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(way.uploads, "settle", stumble)
+    monkeypatch.setattr(uploads, "settle", stumble)
     assert phone.post(BODY).status_code == 202
     assert [ask(f"SELECT count(*) FROM {table}")[0][0] for table in ("sample", "rollup", "series")] == [
         0,
@@ -139,15 +141,16 @@ def test_a_stumble_leaves_nothing_half_written(phone, services, monkeypatch, ask
     ]
 
 
-def test_one_upload_that_stumbles_does_not_hold_up_the_next(phone, services, large_is_small, monkeypatch):
-    read = way.read_document
+@large_is_small
+def test_one_upload_that_stumbles_does_not_hold_up_the_next(phone, services, monkeypatch):
+    read = understanding.read_document
 
     def stumble_over_the_first(document, *others):
         if "trouble" in document.arrays:
             raise ZeroDivisionError
         return read(document, *others)
 
-    monkeypatch.setattr(way, "read_document", stumble_over_the_first)
+    monkeypatch.setattr(understanding, "read_document", stumble_over_the_first)
     first = phone.post({"data": {"trouble": [1]}}).headers["Location"]
     second = phone.post(BODY).headers["Location"]
     while services.uploads.work_on_due():

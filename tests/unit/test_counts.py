@@ -57,7 +57,7 @@ def test_a_receipt_is_told_as_the_api_promises():
                 "detail": "The date cannot be read.",
             }
         ],
-        "advice": [{"code": "grain_inferred", "message": "Why.", "fix": "How."}],
+        "advice": [{"code": "grain_inferred", "message": "Why.", "fix": "How.", "automation": None}],
         "processing_ms": 92,
     }
 

@@ -201,11 +201,11 @@ def test_many_tiny_members_take_time_in_proportion_only():
 
     def seconds(count: int) -> float:
         body = member * count
-        began = time.perf_counter()
+        began = time.process_time()
         assert unpack(body, "gzip", LIMIT) == b""
-        return time.perf_counter() - began
+        return time.process_time() - began
 
-    assert seconds(40_000) < 40 * seconds(4_000)
+    assert seconds(40_000) < 60 * min(seconds(4_000) for _ in range(3))
 
 
 @settings(max_examples=25)

@@ -147,13 +147,6 @@ def test_arrays_that_are_not_read_yet_are_kept_and_counted_by_kind():
     assert {item.reason for item in reading.quarantined} == {Reason.NOT_READ_YET}
 
 
-def test_sleep_is_kept_for_a_later_version_point_by_point():
-    night = {"date": NOON, "totalSleep": 7.02, "source": "Watch"}
-    reading = read(metric("sleep_analysis", "hr", night, night))
-    assert [item.reason for item in reading.quarantined] == [Reason.NOT_READ_YET] * 2
-    assert reading.batches == {}
-
-
 def test_a_bad_metric_leaves_the_others_alone():
     reading = read(
         metric("height", "furlong", point()),
@@ -211,7 +204,7 @@ documents = st.fixed_dictionaries(
 def assert_accounted_for(reading):
     set_aside = [item for item in reading.quarantined if item.kind == SAMPLES]
     assert reading.received[SAMPLES] == len(items_behind_samples(reading)) + len(set_aside)
-    records = sum(map(len, reading.records.values()))
+    records = sum(map(len, reading.records.values())) + len(reading.sleep)
     assert reading.received.total() == len(items_behind_samples(reading)) + records + len(reading.quarantined)
     for key, batch in reading.batches.items():
         columns = (batch.item, batch.start, batch.offset, batch.day, batch.duration, batch.value)

@@ -218,6 +218,7 @@ STATEMENTS = (
         start_at TIMESTAMP WITH TIME ZONE NOT NULL,
         end_at TIMESTAMP WITH TIME ZONE NOT NULL,
         utc_offset INTEGER NOT NULL,
+        flags TEXT[] DEFAULT '{}' NOT NULL,
         upload_id BIGINT NOT NULL,
         CONSTRAINT sleep_segment_pkey PRIMARY KEY (person_id, source, stage, start_at),
         CONSTRAINT sleep_segment_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE

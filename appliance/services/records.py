@@ -1,0 +1,91 @@
+"""Reads of records that are neither workouts nor sleep: the lists, one with its curves, and its earlier versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from appliance.domain.record import Kind
+from appliance.foundation.errors import NotFound
+from appliance.storage import records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row
+
+    from appliance.storage.database import Database
+    from appliance.storage.records import StoredTrack
+
+KINDS = (
+    Kind.ECG,
+    Kind.STATE_OF_MIND,
+    Kind.MEDICATION,
+    Kind.SYMPTOM,
+    Kind.CYCLE,
+    Kind.HEART_NOTIFICATION,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Records, newest first, and the place to go on from (None at the end)."""
+
+    rows: Sequence[Row[Any]]
+    following: tuple[datetime, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRecord:
+    """One record as held, with its tracks and the versions it had before, newest first."""
+
+    row: Row[Any]
+    tracks: list[StoredTrack]
+    revisions: list[Row[Any]]
+
+
+class Records:
+    """Answers questions about one person's records. What another person's id names does not exist."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def listed(
+        self,
+        person_id: int,
+        name: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        before: tuple[datetime, int] | None = None,
+        limit: int = 50,
+    ) -> RecordPage:
+        """Return records of the named kind that start in [start, end), newest first. Raises `NotFound`."""
+        kind = _kind(name)
+        with self._database.transaction() as connection:
+            rows = records.page(
+                connection, person_id, kind, start=start, end=end, before=before, limit=limit + 1
+            )
+        following = (rows[limit - 1].start_at, rows[limit - 1].record_id) if len(rows) > limit else None
+        return RecordPage(rows[:limit], following)
+
+    def find(self, person_id: int, name: str, record_id: int) -> WholeRecord:
+        """Return one record of the named kind. Raises `NotFound`."""
+        kind = _kind(name)
+        with self._database.transaction() as connection:
+            row = records.find(connection, person_id, kind, record_id)
+            if row is None:
+                raise NotFound(f"There is no record {record_id} of the kind “{kind}”.")
+            return WholeRecord(
+                row,
+                records.tracks(connection, person_id, record_id),
+                records.revisions(connection, person_id, record_id),
+            )
+
+
+def _kind(name: str) -> Kind:
+    for kind in KINDS:
+        if kind == name:
+            return kind
+    raise NotFound(f"There are no records of the kind “{name[:80]}” here; there are: {', '.join(KINDS)}.")

@@ -1,0 +1,196 @@
+"""What an upload tells of sleep, into the tables: judged, written, and the touched nights' totals kept as samples.
+
+The totals of a night are what `/metrics/sleep_total/series` and its neighbours are made of: one sample for each
+metric, source and night, at the local midnight of the day of waking up. They are derived and never counted in a
+receipt. A night that is no longer told (it moved to another day) leaves a sample without a value.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
+
+from appliance.catalog.load import Catalogue
+from appliance.domain.nights import SourceNight, nights_of
+from appliance.domain.sample import DAY_S, DAY_US, SECOND_US, Batch, Grain, SeriesKey, local_day
+from appliance.domain.sleep import Segment, Session, SleepStage, StageLine, fullest, judge_session
+from appliance.domain.upload import Upload
+from appliance.domain.verdict import Judgement, Verdict
+from appliance.intake.sleep import FIELDS, SLEEP
+from appliance.services.rules import RuleOf
+from appliance.services.storing import Storing
+from appliance.storage import records, sleep
+from appliance.storage.sleep import HeldSession
+
+# A session lasts at most a day, and offsets move its night by at most another.
+MARGIN_DAYS = 3
+_NEIGHBOURS = range(-2, 3)
+
+SourceNights = Mapping[tuple[int, str], SourceNight]
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """What became of an upload's sleep: a verdict an item, the derived samples, and the records that hold its sessions."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    samples: list[tuple[Batch, Judgement]] = field(default_factory=list)
+    identities: set[str] = field(default_factory=set)
+
+
+class Sleeping:
+    """One upload's sleep on its way into the tables, in a transaction that holds the person's lock."""
+
+    def __init__(self, connection: Connection, upload: Upload, catalogue: Catalogue, rule_of: RuleOf) -> None:
+        self._connection = connection
+        self._upload = upload
+        self._catalogue = catalogue
+        self._rule_of = rule_of
+        self._sessions: dict[tuple[str, int], list[HeldSession]] = defaultdict(list)
+        self._lines: dict[tuple[str, SleepStage], StageLine] = defaultdict(StageLine)
+        self._days: set[int] = set()
+
+    def store(self, told: Sequence[Session | Segment]) -> Slept:
+        """Store what is told, in this order, and refresh the samples derived of the nights it touches."""
+        slept = Slept()
+        if not told:
+            return slept
+        held = self._load(told)
+        before = self._nights()
+        new: dict[Segment, None] = {}
+        gone: dict[Segment, None] = {}
+        for item in told:
+            if isinstance(item, Session):
+                verdict, identity = self._take_session(replace(item, upload_ids=(self._upload.upload_id,)))
+                slept.identities.add(identity)
+            else:
+                verdict = self._take_segment(replace(item, upload_id=self._upload.upload_id), new, gone)
+            slept.verdicts.append(verdict)
+        sleep.write_segments(
+            self._connection, self._upload.person_id, new, (one for one in gone if one in held)
+        )
+        slept.samples.extend(self._derive(before, self._nights()))
+        return slept
+
+    def _load(self, told: Iterable[Session | Segment]) -> set[Segment]:
+        begins = [item.begin if isinstance(item, Session) else item.start for item in told]
+        span = min(begins) - MARGIN_DAYS * DAY_US, max(begins) + MARGIN_DAYS * DAY_US
+        for held in sleep.sessions_between(self._connection, self._upload.person_id, *span):
+            self._sessions[held.session.source, held.session.night].append(held)
+        segments = sleep.segments_between(self._connection, self._upload.person_id, *span)
+        for segment in segments:
+            self._lines[segment.source, segment.stage].take(segment)
+        return set(segments)
+
+    def _nights(self) -> SourceNights:
+        nights = nights_of(
+            (held.session for of_night in self._sessions.values() for held in of_night),
+            (segment for line in self._lines.values() for segment in line),
+            self._rule_of("sleep_total").source_rank,
+        )
+        return {(night.day, of_source.source): of_source for night in nights for of_source in night.sources}
+
+    def _take_session(self, told: Session) -> tuple[Verdict, str]:
+        rival = self._rival(told)
+        self._touch(told.night)
+        if rival is None:
+            self._write(told, None)
+            return Verdict.STORED, told.as_record().identity
+        told = told.where_first_told(rival.session)
+        verdict = judge_session(told, rival.session)
+        if verdict is not Verdict.REVISED:
+            self._touch(rival.session.night)
+            return verdict, rival.identity
+        self._sessions[told.source, rival.session.night].remove(rival)
+        self._touch(rival.session.night, told.night)
+        self._write(told, rival.record_id)
+        return verdict, told.as_record().identity
+
+    def _rival(self, told: Session) -> HeldSession | None:
+        """Return what is held of the same session: of the same window, else the fullest that overlaps."""
+        near = [
+            held
+            for nights_apart in _NEIGHBOURS
+            for held in self._sessions.get((told.source, told.night + nights_apart), ())
+            if held.session.overlaps(told)
+        ]
+        best = fullest(held.session for held in near)
+        same = [held for held in near if held.session.window == told.window]
+        return next(iter(same), None) or next((held for held in near if held.session is best), None)
+
+    def _write(self, told: Session, record_id: int | None) -> None:
+        upload = self._upload
+        record = told.as_record()
+        record_id = records.write(
+            self._connection, upload.person_id, upload.upload_id, upload.received_at, record, record_id
+        )
+        self._sessions[told.source, told.night].append(HeldSession(record_id, record.identity, told))
+
+    def _take_segment(self, told: Segment, new: dict[Segment, None], gone: dict[Segment, None]) -> Verdict:
+        verdict, clips = self._lines[told.source, told.stage].take(told)
+        self._touch(local_day(told.start, told.offset), local_day(told.end, told.offset))
+        if verdict in (Verdict.STORED, Verdict.REVISED):
+            new[told] = None
+        for clip in clips:
+            new.pop(clip, None)
+            gone[clip] = None
+        return verdict
+
+    def _touch(self, *days: int) -> None:
+        """Remember a day and its neighbours, to which a night may move."""
+        self._days.update(day + step for day in days for step in (-1, 0, 1))
+
+    def _derive(self, before: SourceNights, after: SourceNights) -> list[tuple[Batch, Judgement]]:
+        """Store the totals of the touched nights.
+
+        A sample is stamped with the newest upload that the night is made of, also when an older one has just been
+        read, so that the ordinary verdict lets a changed night through.
+        """
+        by_upload: dict[int, dict[SeriesKey, Batch]] = defaultdict(dict)
+        for place in sorted(before.keys() | after.keys()):
+            if place[0] not in self._days:
+                continue
+            nights = [side[place] for side in (before, after) if place in side]
+            stamp = max(
+                self._upload.upload_id, *(upload_id for night in nights for upload_id in night.upload_ids)
+            )
+            values = dict.fromkeys(self._totals(before[place]) if place in before else ())
+            values |= self._totals(after[place]) if place in after else {}
+            for (key, offset), value in values.items():
+                _append(
+                    by_upload[stamp].setdefault(key, Batch(key, cumulative=True)), place[0], offset, value
+                )
+        return [
+            judged
+            for stamp, batches in sorted(by_upload.items())
+            for judged in Storing(
+                self._connection, replace(self._upload, upload_id=stamp), self._rule_of
+            ).store(batches)
+        ]
+
+    def _totals(self, night: SourceNight) -> dict[tuple[SeriesKey, int], float | None]:
+        """Return the night's hours by series and offset of its midnight; 0 in bed beside sleep means nobody looked."""
+        hours = night.hours.as_dict()
+        if not night.hours.in_bed and night.hours.total:
+            hours["in_bed"] = None
+        metrics = self._catalogue.compound(SLEEP) or {}
+        return {
+            (
+                SeriesKey(metrics[field].key, night.source, Grain.DAY, metrics[field].unit),
+                night.offset,
+            ): hours[name]
+            for name, field in FIELDS.items()
+            if hours[name] is not None
+        }
+
+
+def _append(batch: Batch, day: int, offset: int, value: float | None) -> None:
+    batch.item.append(len(batch))
+    batch.start.append(day * DAY_US - offset * SECOND_US)
+    batch.offset.append(offset)
+    batch.day.append(day)
+    batch.duration.append(DAY_S)
+    batch.value.append(value)

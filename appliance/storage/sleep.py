@@ -1,0 +1,121 @@
+"""Sleep as held: segments in their own table, sessions among the records.
+
+A session's record starts with its first known instant and a segment is at most a day long, so what belongs to a
+stretch of time is found by its start with a margin of some days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select, tuple_
+
+from appliance.domain.localday import instant, microseconds
+from appliance.domain.record import Kind
+from appliance.domain.sleep import Segment, Session, SleepStage
+from appliance.storage.tables import record, sleep_segment
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSession:
+    """A session with the record that holds it."""
+
+    record_id: int
+    identity: str
+    session: Session
+
+
+def sessions_between(connection: Connection, person_id: int, first: int, last: int) -> list[HeldSession]:
+    """Return sessions that start within the stretch (µs since 1970 UTC, both included), by start."""
+    rows = connection.execute(
+        select(
+            record.c.record_id,
+            record.c.identity,
+            record.c.content,
+            record.c.source,
+            record.c.utc_offset,
+            record.c.flags,
+            record.c.upload_id,
+        )
+        .where(
+            record.c.person_id == person_id,
+            record.c.kind == Kind.SLEEP,
+            record.c.start_at.between(instant(first, 0), instant(last, 0)),
+        )
+        .order_by(record.c.start_at, record.c.record_id)
+    )
+    return [
+        HeldSession(
+            row.record_id,
+            row.identity,
+            Session.from_content(row.content, row.source, row.utc_offset, row.flags, row.upload_id),
+        )
+        for row in rows
+    ]
+
+
+def segments_between(connection: Connection, person_id: int, first: int, last: int) -> list[Segment]:
+    """Return segments that start within the stretch (µs since 1970 UTC, both included), by start."""
+    rows = connection.execute(
+        select(sleep_segment)
+        .where(
+            sleep_segment.c.person_id == person_id,
+            sleep_segment.c.start_at.between(instant(first, 0), instant(last, 0)),
+        )
+        .order_by(sleep_segment.c.start_at, sleep_segment.c.source, sleep_segment.c.stage)
+    )
+    return [
+        Segment(
+            source=row.source,
+            stage=SleepStage(row.stage),
+            start=microseconds(row.start_at),
+            end=microseconds(row.end_at),
+            offset=row.utc_offset,
+            flags=tuple(row.flags),
+            upload_id=row.upload_id,
+        )
+        for row in rows
+    ]
+
+
+def write_segments(
+    connection: Connection, person_id: int, new: Iterable[Segment], gone: Iterable[Segment]
+) -> None:
+    """Remove the segments that make way, then write the new ones. The caller holds the person's lock."""
+    places = [(segment.source, segment.stage.value, instant(segment.start, 0)) for segment in gone]
+    if places:
+        place = tuple_(sleep_segment.c.source, sleep_segment.c.stage, sleep_segment.c.start_at)
+        connection.execute(
+            delete(sleep_segment).where(sleep_segment.c.person_id == person_id, place.in_(places))
+        )
+    rows = [
+        {
+            "person_id": person_id,
+            "source": segment.source,
+            "stage": segment.stage.value,
+            "start_at": instant(segment.start, 0),
+            "end_at": instant(segment.end, 0),
+            "utc_offset": segment.offset,
+            "flags": list(segment.flags),
+            "upload_id": segment.upload_id,
+        }
+        for segment in new
+    ]
+    if rows:
+        connection.execute(insert(sleep_segment), rows)
+
+
+def latest_start(connection: Connection, person_id: int, before: datetime) -> datetime | None:
+    """Return the last instant before this one at which any sleep starts."""
+    of_sessions = select(func.max(record.c.start_at)).where(
+        record.c.person_id == person_id, record.c.kind == Kind.SLEEP, record.c.start_at < before
+    )
+    of_segments = select(func.max(sleep_segment.c.start_at)).where(
+        sleep_segment.c.person_id == person_id, sleep_segment.c.start_at < before
+    )
+    found = connection.execute(
+        select(func.greatest(of_sessions.scalar_subquery(), of_segments.scalar_subquery()))
+    ).scalar_one()
+    return found if isinstance(found, datetime) else None
