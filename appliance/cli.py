@@ -98,7 +98,7 @@ def serve(**given: Any) -> None:
             out.print(f"On the LAN {server.lan_url}  (phones post to {server.lan_url}api/v1/ingest)")
         out.print(f"Data       {settings.data_dir}")
         if not has_key:
-            out.print("First run: make a key for your phone with: hearthbeat key create \"My iPhone\"")
+            out.print('First run: make a key for your phone with: hearthbeat key create "My iPhone"')
         out.print("Ready. Ctrl-C stops it.")
         sys.stdout.flush()
         server.run()
@@ -180,7 +180,7 @@ def list_keys(*, as_json: bool, **given: Any) -> None:
         )
         return
     if not found:
-        out.print("There are no keys yet. Make one with: hearthbeat key create \"My iPhone\"")
+        out.print('There are no keys yet. Make one with: hearthbeat key create "My iPhone"')
         return
     table = Table("ID", "Name", "Person", "Scopes", "Last used", "State", box=None, pad_edge=False)
     for key, person in found:

@@ -6,7 +6,7 @@ Our own few lines rather than a framework: the table already holds everything, a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -95,16 +95,28 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     definitions = schema.get("$defs", {})
     parameters = []
     for name, told in schema.get("properties", {}).items():
-        reference = told.pop("$ref", "").rsplit("/", 1)[-1]
         parameters.append(
             {
                 "name": name,
                 "in": "query",
                 "description": told.pop("description", ""),
-                "schema": definitions.get(reference, {}) | told,
+                "schema": _written_out(told, definitions),
             }
         )
     return parameters
+
+
+def _written_out(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a schema with what it refers to in place; parameters have no components to refer to."""
+    match schema:
+        case {"$ref": str(reference), **rest}:
+            return _written_out(definitions[reference.rsplit("/", 1)[-1]], definitions) | rest
+        case dict():
+            return {name: _written_out(inner, definitions) for name, inner in schema.items()}
+        case list():
+            return [_written_out(inner, definitions) for inner in schema]
+        case _:
+            return schema
 
 
 def _answer(route: Route) -> dict[str, Any]:

@@ -14,7 +14,7 @@ _WORDS = {"ok": "operational", "degraded": "degraded", "away": "unavailable"}
 
 
 def alive(_call: Call) -> Answer:
-    """The process answers; nothing else is asked."""
+    """Say that the process answers; nothing else is asked."""
     return Answer({"status": "ok"})
 
 

@@ -66,7 +66,7 @@ def _answer_framework(error: HTTPException) -> Response:
 
 
 def _answer_crash(error: Exception) -> Response:
-    log.exception("request_crashed", error=type(error).__name__)
+    log.error("request_crashed", error=type(error).__name__, exc_info=error)
     return _answer(HearthbeatError("Hearthbeat stumbled over this request; the log has it under this request id."))
 
 

@@ -10,13 +10,14 @@ from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
 from appliance.api.times import read_cursor, write_cursor
 from appliance.api.uploads import PageQuery
 from appliance.domain.key import Scope
+from appliance.domain.quarantine import Reason  # noqa: TC001  pydantic reads it
 from appliance.foundation.errors import BadQuery
+from appliance.services.quarantine import Shown  # noqa: TC001  pydantic reads it
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
-    from appliance.domain.quarantine import Reason
-    from appliance.services.quarantine import Item, Shown
+    from appliance.services.quarantine import Item
 
 
 class QuarantineQuery(PageQuery):

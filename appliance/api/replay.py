@@ -14,7 +14,7 @@ from appliance.services.replaying import Report
 class ReplayQuery(Query):
     """Whether to only say what would change."""
 
-    dry_run: bool = Field(False, description="Only say what would change.")
+    dry_run: bool = Field(default=False, description="Only say what would change.")
 
 
 class ChangeAnswer(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 from typing import Any
 
 import structlog
@@ -20,7 +21,49 @@ from appliance.foundation.settings import Settings
 # Room for the envelope round a body of exactly the limit (multipart boundaries); the service checks precisely.
 _SLACK = 64 * 1024
 
+# How long a refused phone may go on sending what nobody reads.
+_LINGER_S = 60.0
+
 log = structlog.get_logger("hearthbeat.api")
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
+    """A connection that lets a refused phone finish (RFC 9112, section 9.6).
+
+    Closed while the phone still sends, the connection would be reset and the answer lost on its way.
+    """
+
+    refused = False
+    _until: float | None = None
+
+    def writable(self) -> bool:
+        return bool(super().writable()) if self._until is None else bool(self.will_close)
+
+    def readable(self) -> bool:
+        return bool(super().readable()) if self._until is None else not self.will_close
+
+    def handle_write(self) -> None:
+        if not (self.refused and self.close_when_flushed) or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if not self.total_outbufs_len and not self.will_close:
+            self._until = time.monotonic() + _LINGER_S
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.will_close = True
+
+    def handle_read(self) -> None:
+        if self._until is None:
+            super().handle_read()
+            return
+        try:
+            self.recv(self.adj.recv_bytes)  # closes at the phone's own end
+        except OSError:
+            self.will_close = True
+        if time.monotonic() > self._until:
+            self.will_close = True
 
 
 class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
@@ -49,6 +92,7 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
             ("Connection", "close"),
         ]
         self.set_close_on_finish()
+        self.channel.refused = True
         self.content_length = len(body)
         self.write(body)
 
@@ -58,7 +102,7 @@ class Server:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         task = type("Problem", (_Problem,), {"limit_mb": settings.max_upload_mb})
-        channel = type("Channel", (HTTPChannel,), {"error_task_class": task})
+        channel = type("Channel", (_Channel,), {"error_task_class": task})
         try:
             self._server: Any = create_server(
                 app,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import g, request
@@ -81,10 +82,8 @@ def show_body(call: Call) -> Answer:
 def _header(name: str) -> str:
     # WSGI hands headers over as Latin-1; the phone sends UTF-8.
     raw = request.headers.get(name, "")
-    try:
+    with suppress(UnicodeError):
         raw = raw.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        pass
     return storable_text(raw, HEADER_LENGTH)
 
 

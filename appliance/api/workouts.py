@@ -309,7 +309,8 @@ def _gpx(route: TheWay, title: str) -> bytes:
             extensions = ET.SubElement(point, f"{{{GPX}}}extensions")
             extension = ET.SubElement(extensions, f"{{{TRACK_POINT_EXTENSION}}}TrackPointExtension")
             ET.SubElement(extension, f"{{{TRACK_POINT_EXTENSION}}}hr").text = str(round(rate))
-    return b"".join((b'<?xml version="1.0" encoding="UTF-8"?>\n', ET.tostring(root, encoding="utf-8")))
+    told_as_text: str = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{told_as_text}'.encode()
 
 
 def _degrees(number: float | None) -> str:

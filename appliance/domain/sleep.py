@@ -34,6 +34,9 @@ LONGEST_H = 24.0  # more than this of anything in one session is surely wrong
 LONG_NIGHT_H = 14.0  # a ring was seen to tell 6.3, 7.3, 10.8 and 14.7 hours of the same night
 TOLERANCE_H = 1e-6  # the same hours sent as minutes differ in the last digits
 
+# Sessions that overlap may end on days this far apart: they are at most a day long, and offsets differ.
+_NIGHTS_APART = range(-2, 3)
+
 OVER_14_HOURS = "over_14_hours"
 NO_TIMES = "no_times"
 LENGTH_DISAGREES = "length_disagrees"
@@ -197,11 +200,13 @@ class Session:
         night = local_day(end, held.offset)
         return replace(self, offset=held.offset, start_offset=held.start_offset, night=night)
 
+    @property
+    def identity(self) -> str:
+        """The name of the record that holds the session: its source and window, or its night."""
+        return natural_identity(self.source, *(self.window or (_day(self.night), NO_TIMES)))
+
     def as_record(self) -> Record:
-        """Return the session as a record; its identity is the window it was first told with."""
-        begin = self.begin
-        end = self.sleep_end if self.sleep_end is not None else self.in_bed_end
-        identity = natural_identity(self.source, *(self.window or (_day(self.night), NO_TIMES)))
+        """Return the session as a record, labelled with its night."""
         content = {
             "night": _day(self.night),
             "generation": self.generation,
@@ -212,16 +217,16 @@ class Session:
             "in_bed_end": _told(self.in_bed_end, self.offset),
         }
         return Record(
-            Kind.SLEEP,
-            identity,
-            _day(self.night),
-            self.source,
-            begin,
-            end,
-            self.offset,
-            content,
-            self.item,
-            self.flags,
+            kind=Kind.SLEEP,
+            identity=self.identity,
+            label=_day(self.night),
+            source=self.source,
+            start=self.begin,
+            end=self.sleep_end if self.sleep_end is not None else self.in_bed_end,
+            offset=self.offset,
+            content=content,
+            item=self.item,
+            flags=self.flags,
         )
 
     @classmethod
@@ -261,9 +266,39 @@ def judge_session(told: Session, held: Session) -> Verdict:
     return _newest(told, held)
 
 
-def fullest(sessions: Iterable[Session]) -> Session | None:
-    """Return the session with the most sleep, then the longest, then the newest; None of none."""
-    return max(sessions, key=_fullness, default=None)
+class Sessions:
+    """All sessions held along some time, told apart by what they say and not by when they came."""
+
+    def __init__(self, held: Iterable[Session] = ()) -> None:
+        self._by_night: dict[tuple[str, int], list[Session]] = defaultdict(list)
+        for session in held:
+            self._by_night[session.source, session.night].append(session)
+
+    def __iter__(self) -> Iterator[Session]:
+        return (session for of_night in self._by_night.values() for session in of_night)
+
+    def take(self, told: Session) -> tuple[Verdict, Session, Session | None]:
+        """Return what becomes of a session, the one that stands for it now, and the one that made way for it."""
+        rival = self._rival(told)
+        if rival is not None:
+            told = told.where_first_told(rival)
+            verdict = judge_session(told, rival)
+            if verdict is not Verdict.REVISED:
+                return verdict, rival, None
+            self._by_night[rival.source, rival.night].remove(rival)
+        self._by_night[told.source, told.night].append(told)
+        return (Verdict.STORED if rival is None else Verdict.REVISED), told, rival
+
+    def _rival(self, told: Session) -> Session | None:
+        """Return what is held of the same session: of the same window, else the fullest that overlaps."""
+        near = [
+            held
+            for apart in _NIGHTS_APART
+            for held in self._by_night.get((told.source, told.night + apart), ())
+            if held.overlaps(told)
+        ]
+        same = [held for held in near if held.window == told.window]
+        return max(same or near, key=_fullness, default=None)
 
 
 def standing(sessions: Iterable[Session]) -> list[Session]:

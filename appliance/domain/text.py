@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -22,7 +23,7 @@ def storable(value: Any) -> Any:
             return {storable_text(str(key)): storable(item) for key, item in value.items()}
         case list():
             return [storable(item) for item in value]
-        case float() if value != value or value in (float("inf"), float("-inf")):
+        case float() if not math.isfinite(value):
             return str(value)
         case _:
             return value

@@ -3,11 +3,16 @@
 Rows of joined sources, of single sources and of several grains describe the same life: they are chosen among,
 never added up. Within one local day:
 
-* A cumulative metric is laid along the time line, best row first; each further row adds only the share of its
-  time that nothing better covers. Best is: the statistics of days, then of hours (the phone has taken overlaps
-  out of them), then raw samples, then minutes and seconds (their sums overshoot by 20 to 30 %); then the set
-  of more sources over its parts (it is their union, without the overlap); then the source's priority.
-* A discrete metric takes, for each hour, the finest grain and of that the best source.
+* A cumulative metric is laid along the time line, best strand first; each further row adds only the share of its
+  time that nothing better covers. Best are the statistics of days and hours (the phone has taken overlaps out of
+  them), then raw samples, then minutes and seconds (their sums overshoot by 20 to 30 %); among these the source's
+  priority, then the set of more sources over its parts (it is their union, without the overlap).
+* A day's statistic counts whole or not at all, and once: a traveller's phone sends the same day again from another
+  zone, as another stretch of time.
+* Amounts told for an instant cover no time. Those of a counting device stand for their hour, which a lesser source
+  then does not add to; what people log (a glass of water) adds up.
+* A discrete metric takes, for each hour, the finest grain and of that the best source. A day told by several strands
+  averages its hours, so that the finer one does not weigh more.
 
 A bucket's cover ends where its upload was received: a day told at 10:00 says nothing of the afternoon.
 
@@ -22,11 +27,13 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import le
 
 from appliance.domain.sample import GRAIN_SECONDS, SECOND_US, Grain, source_parts
 
 HOUR_US = 3_600 * SECOND_US
+FOR_EVER_US = 1 << 62
 
 Number = float | None
 
@@ -117,18 +124,24 @@ class Day:
 class Rule:
     """How a day is made of rows: the catalogue's aggregate, None for a metric it does not know.
 
-    `source_rank` gives a source set's place in the person's order of priority, 0 first. `one_source` is for what is
-    told as a whole and not along the day: a night's sleep is that of one source.
+    `source_rank` gives a single source's place in the person's order of priority, 0 first. `one_source` is for what is
+    told as a whole and not along the day: a night's sleep is that of one source. `logged` is for amounts that people
+    enter one by one, which never exclude each other.
     """
 
     aggregate: str | None
     source_rank: Callable[[str], int] = field(default=lambda _source: 0)
     one_source: bool = False
+    logged: bool = False
 
     @property
     def cumulative(self) -> bool:
         """Whether rows add up."""
         return self.aggregate == "sum"
+
+    def rank(self, source: str) -> int:
+        """Return the place of a source set: that of its best part."""
+        return min(map(self.source_rank, source_parts(source)), default=self.source_rank(source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +154,7 @@ class Told:
 
 
 _CUMULATIVE_ORDER = (Grain.DAY, Grain.HOUR, Grain.RAW, Grain.MINUTE, Grain.SECOND)
+_TRUST = {Grain.DAY: 0, Grain.HOUR: 0, Grain.RAW: 1, Grain.MINUTE: 2, Grain.SECOND: 3}
 _FINEST_FIRST = (Grain.RAW, Grain.SECOND, Grain.MINUTE, Grain.HOUR, Grain.DAY)
 
 
@@ -166,7 +180,7 @@ def choose(rule: Rule, strands: Sequence[Strand]) -> list[Told]:
     ordered = sorted(strands, key=lambda strand: _preference(rule, strand))
     if rule.cumulative:
         cover = Cover()
-        return [_lay(cover, strand) for strand in ordered]
+        return [_lay(rule, cover, strand) for strand in ordered]
     return list(_best_of_each_hour(ordered))
 
 
@@ -176,20 +190,18 @@ def _the_best_alone(rule: Rule, strands: Sequence[Strand]) -> list[Told]:
     def preference(strand: Strand) -> tuple[bool, int, int, float, str]:
         known = _told_only(strand.rows.value)
         order = _CUMULATIVE_ORDER.index(strand.grain)
-        return not known, order, rule.source_rank(strand.source), -math.fsum(known), strand.source
+        return not known, order, rule.rank(strand.source), -math.fsum(known), strand.source
 
     best, *others = sorted(strands, key=preference)
     return [Told(best, best.rows), *(Told(strand, strand.rows.part(0, 0)) for strand in others)]
 
 
-def _preference(rule: Rule, strand: Strand) -> tuple[int, int, int, str]:
-    order = _CUMULATIVE_ORDER if rule.cumulative else _FINEST_FIRST
-    return (
-        order.index(strand.grain),
-        -len(source_parts(strand.source)),
-        rule.source_rank(strand.source),
-        strand.source,
-    )
+def _preference(rule: Rule, strand: Strand) -> tuple[int, int, int, str, int]:
+    if rule.cumulative:
+        trust, grain = _TRUST[strand.grain], _CUMULATIVE_ORDER.index(strand.grain)
+    else:
+        trust, grain = _FINEST_FIRST.index(strand.grain), 0
+    return trust, rule.rank(strand.source), -len(source_parts(strand.source)), strand.source, grain
 
 
 def _split_by_day(rows: Rows) -> Iterator[tuple[int, Rows]]:
@@ -214,14 +226,13 @@ def _resolve_day(rule: Rule, day: int, strands: Sequence[Strand]) -> Day:
     if any(strand.grain is Grain.DAY for strand in strands):
         finer = [strand for strand in strands if strand.grain is not Grain.DAY]
         hourly = choose(rule, finer) if finer else []
+    hours = _hours(rule, hourly)
+    value, minimum, maximum = aggregate(rule, told)
+    if rule.aggregate == "avg" and sum(1 for part in told if len(part.rows)) > 1:
+        known = _told_only(hours.value)
+        value = math.fsum(known) / len(known) if known else value
     first = min((strand.rows.start[0], strand.rows.offset[0]) for strand in strands)
-    return Day(
-        day,
-        first[1],
-        *aggregate(rule, told),
-        count=sum(len(part.rows) for part in told),
-        hours=_hours(rule, hourly),
-    )
+    return Day(day, first[1], value, minimum, maximum, count=sum(len(part.rows) for part in told), hours=hours)
 
 
 def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
@@ -262,7 +273,7 @@ def _hours_of_one(rule: Rule, told: Told) -> Hours:
         return Hours(
             starts, value, _or_value(rows.minimum, rows.value), _or_value(rows.maximum, rows.value), [1] * len(rows)
         )
-    spans = list(zip(edges, edges[1:], strict=False))
+    spans = list(pairwise(edges))
     columns = [_aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e]) for b, e in spans]
     return Hours(
         starts,
@@ -377,6 +388,10 @@ class Cover:
     def __init__(self) -> None:
         self._begins: list[int] = []
         self._ends: list[int] = []
+        self.hours: set[int] = set()  # hours that instants of a counting device stand for
+
+    def __bool__(self) -> bool:
+        return bool(self._begins or self.hours)
 
     def free(self, begin: int, end: int) -> int:
         """Return how much of the span is not covered; for an instant (begin = end), 1 or 0."""
@@ -399,33 +414,62 @@ class Cover:
         self._ends[first:last] = [end]
 
 
-def _lay(cover: Cover, strand: Strand) -> Told:
+def _lay(rule: Rule, cover: Cover, strand: Strand) -> Told:
     """Take of the strand what is not covered yet, and cover its time.
 
     Buckets also exclude each other: a window that starts in the middle of an hour sends hours that overlap the
     aligned ones. Those on the hour come first. Raw samples of one source do not: they are its own counting.
     """
     rows = strand.rows
-    spans = [_span(rows, n, strand.grain) for n in range(len(rows))]
-    shares: dict[int, float] = {}
+    if strand.grain is Grain.DAY:
+        return _lay_day(cover, strand)
     if strand.grain is Grain.RAW:
-        for n, (begin, end) in enumerate(spans):
-            shares[n] = cover.free(begin, end) / max(1, end - begin)
-        for begin, end in spans:
-            cover.lay(begin, end)
+        shares = _raw_shares(rule, cover, rows)
     else:
+        shares = [0.0] * len(rows)
         for n in sorted(range(len(rows)), key=lambda n: (_is_unaligned(rows, n, strand.grain), rows.start[n])):
-            begin, end = spans[n]
+            begin, end = _span(rows, n)
             shares[n] = cover.free(begin, end) / max(1, end - begin)
             cover.lay(begin, end)
     kept = [n for n in range(len(rows)) if shares[n] > 0]
     return Told(strand, rows.pick(kept), [shares[n] for n in kept])
 
 
-def _span(rows: Rows, n: int, grain: Grain) -> tuple[int, int]:
+def _lay_day(cover: Cover, strand: Strand) -> Told:
+    rows = strand.rows
+    if cover:
+        return Told(strand, rows.part(0, 0))
+
+    def told_to(n: int) -> int:
+        """How far the row tells: to the day's end, or to when it was told."""
+        end = rows.start[n] + rows.duration[n] * SECOND_US
+        return min(end, rows.told[n]) if rows.told and rows.told[n] > rows.start[n] else end
+
+    # Of several zones' versions the first that tells the whole day: where the person was then.
+    whole = [n for n in range(len(rows)) if told_to(n) == rows.start[n] + rows.duration[n] * SECOND_US]
+    best = min(whole, key=lambda n: (rows.told[n] if rows.told else 0, n)) if whole else max(range(len(rows)), key=told_to)
+    cover.lay(-FOR_EVER_US, FOR_EVER_US if best in whole else told_to(best))
+    return Told(strand, rows.pick([best]), [1.0])
+
+
+def _raw_shares(rule: Rule, cover: Cover, rows: Rows) -> list[float]:
+    spans = [_span(rows, n) for n in range(len(rows))]
+    shares = [cover.free(begin, end) / max(1, end - begin) for begin, end in spans]
+    if not rule.logged:
+        hours = _hours_of_rows(rows)
+        instants = [n for n, (begin, end) in enumerate(spans) if begin == end]
+        for n in instants:
+            if hours[n] in cover.hours:
+                shares[n] = 0.0
+        cover.hours.update(hours[n] for n in instants)
+    for begin, end in spans:
+        cover.lay(begin, end)
+    return shares
+
+
+def _span(rows: Rows, n: int) -> tuple[int, int]:
     begin = rows.start[n]
-    # A day of 25 hours is one day: its statistic covers all of it, whatever its nominal width.
-    end = begin + rows.duration[n] * SECOND_US + (HOUR_US if grain is Grain.DAY else 0)
+    end = begin + rows.duration[n] * SECOND_US
     # Nothing can be told before it begins: there the clocks of phone and house disagree, and the width counts.
     if rows.told and rows.told[n] > begin:
         end = min(end, rows.told[n])

@@ -116,7 +116,7 @@ def load_settings(
     from_environment = _from_environment(os.environ if environment is None else environment)
     data_dir = _data_dir(from_environment | given)
     merged = _from_file(data_dir / FILE_NAME) | from_environment | given
-    merged["data_dir"] = (Path(os.path.abspath(data_dir)), merged.get("data_dir", (None, "the default"))[1])
+    merged["data_dir"] = (Path.cwd() / data_dir, merged.get("data_dir", (None, "the default"))[1])
     for name, (_, origin) in merged.items():
         if name not in Settings.model_fields:
             known = ", ".join(sorted(Settings.model_fields))

@@ -24,7 +24,6 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from appliance.catalog.names import fold_name
-from appliance.domain.upload import Advice
 from appliance.foundation.errors import MalformedUpload, UploadTooLarge
 
 if TYPE_CHECKING:
@@ -37,12 +36,6 @@ MAX_BOUNDARY = 70  # RFC 2046, section 5.1.1
 MAX_COLUMNS = 2_000
 MAX_VALUES = 2_000_000
 CELL_LENGTH = 500  # of what is kept of one cell; the exact bytes are kept with the upload
-
-ADVICE = Advice(
-    "csv",
-    "CSV loses time zones and workouts' detail.",
-    "Switch the automation to JSON, version 2.",
-)
 
 # Fields of the JSON, by the folded titles of the workouts file; titles beyond these keep their own name.
 _WORKOUT_TEXTS = {

@@ -12,7 +12,6 @@ from typing import Any
 
 import pydantic_core
 
-from appliance.domain.upload import Advice
 from appliance.foundation.errors import MalformedUpload, UnsupportedFormat, UploadTooLarge
 from appliance.intake import csv_files
 
@@ -45,12 +44,11 @@ class Document:
     """What a phone sent, parsed. `arrays` maps each name below `data` to what stands there.
 
     `grouping` is how the content itself says its values are grouped, in the phone's word, for where the request
-    does not say; `advice` is about the format.
+    does not say.
     """
 
     arrays: Mapping[str, Any]
     grouping: str = ""
-    advice: tuple[Advice, ...] = ()
 
 
 def is_readable(content_type: str) -> bool:
@@ -71,7 +69,7 @@ def open_document(body: bytes, content_encoding: str, limit_bytes: int, content_
     content = unpack(body, content_encoding, limit_bytes)
     if _media_type(content_type) in csv_files.CSV_TYPES:
         files = csv_files.read_files(content, content_type)
-        return Document(files.arrays, files.grouping, (csv_files.ADVICE,))
+        return Document(files.arrays, files.grouping)
     root = _parse(content)
     if not isinstance(root, dict):
         raise MalformedUpload("The body is JSON, but not an object with “data” in it.")

@@ -15,7 +15,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import itemgetter, sub
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -122,11 +122,12 @@ class MetricsReader:
         name, unit = entry.get("name"), entry.get("units")
         if is_sleep(name, self._catalogue):
             self._sleep.read(points, unit, path)
-            return
+        elif points:
+            self._read_array(name, unit, points, path)
+
+    def _read_array(self, name: Any, unit: Any, points: list[Any], path: str) -> None:
         first_item = self._reading.received[SAMPLES]
         self._reading.received[SAMPLES] += len(points)
-        if not points:
-            return
         try:
             shapes = self._shapes(name, unit)
         except Unreadable as fate:
@@ -139,8 +140,10 @@ class MetricsReader:
         gathered = self._read_columns(shapes, points, first_item)
         if gathered is None:
             gathered = self._read_points(shapes, points, first_item, path, storable_text(str(name), NAME_LENGTH))
-        for (target, source), columns in gathered.items():
-            self._keep(target, source, columns)
+        for target, told in _by_target(gathered).items():
+            grain = self._grain(target, list(told.values()))
+            for source, columns in told.items():
+                self._keep(target, source, grain, columns)
 
     def _set_aside_whole(self, path: str, item: Any, detail: str) -> None:
         self._reading.received[SAMPLES] += 1
@@ -297,8 +300,7 @@ class MetricsReader:
             known = self._sources[name] = normalise_source(name or "")
         return known
 
-    def _keep(self, target: Target, source: str, columns: Columns) -> None:
-        grain = self._grain(target, columns)
+    def _keep(self, target: Target, source: str, grain: Grain, columns: Columns) -> None:
         key = SeriesKey(target.key, source, grain, target.unit)
         batch = self._reading.batches.get(key)
         if batch is None:
@@ -313,11 +315,16 @@ class MetricsReader:
         batch.value += columns.value
         batch.extra.update({before + position: extra for position, extra in columns.extra.items()})
 
-    def _grain(self, target: Target, columns: Columns) -> Grain:
+    def _grain(self, target: Target, told: Sequence[Columns]) -> Grain:
+        """Return the bucket width of one array: as stated, unless the data are plainly finer; else read from it."""
         stated = self._automation.grain(is_heart_rate=target.key == "heart_rate")
-        if stated is not None and not is_finer_than(stated, columns.start, columns.offset):
+        if stated is not None and not any(is_finer_than(stated, part.start, part.offset) for part in told):
             return stated
-        inferred = infer_grain(columns.start, columns.offset)
+        inferred = infer_grain(
+            [start for part in told for start in part.start], [offset for part in told for offset in part.offset]
+        )
+        if stated is not None and inferred is Grain.RAW and not _is_raw(stated, told):
+            return stated  # buckets that begin at the last sync, in the middle of an hour, beside aligned ones
         self._reading.advice.setdefault(*_inferred_advice(stated))
         return inferred
 
@@ -383,6 +390,21 @@ def _converted(target: Target, column: list[Any]) -> list[float] | None:
     return numbers if target.low <= min(numbers) and max(numbers) <= target.high else None
 
 
+def _by_target(gathered: Gathered) -> dict[Target, dict[str, Columns]]:
+    """Return the columns by target and then by source."""
+    told: dict[Target, dict[str, Columns]] = defaultdict(dict)
+    for (target, source), columns in gathered.items():
+        told[target][source] = columns
+    return told
+
+
+def _is_raw(stated: Grain, told: Sequence[Columns]) -> bool:
+    """Whether half of the points lie closer together than a tenth of the stated width."""
+    starts = sorted({start for part in told for start in part.start})
+    gaps = sorted(map(sub, starts[1:], starts))
+    return bool(gaps) and gaps[len(gaps) // 2] * 10 < GRAIN_SECONDS[stated] * SECOND_US
+
+
 def _durations(grain: Grain, columns: Columns) -> list[int]:
     if grain is Grain.RAW:
         return [
@@ -405,10 +427,10 @@ def _extend_bounds(batch: Batch, columns: Columns, before: int) -> None:
     if not has_bounds and not batch.minimum:
         return
     count = len(columns.start)
-    for into, new in ((batch.minimum, columns.minimum), (batch.maximum, columns.maximum)):
-        if not into:
-            into += [None] * before
-        into += new or [None] * count
+    for bounds, new in ((batch.minimum, columns.minimum), (batch.maximum, columns.maximum)):
+        if not bounds:
+            bounds.extend([None] * before)
+        bounds.extend(new or [None] * count)
 
 
 def _is_midnight(batch: Batch, position: int, plus_s: int) -> bool:

@@ -46,7 +46,7 @@ def read_document(document: Document, catalogue: Catalogue, automation: Automati
 
     `zone` is the person's and places dates that come without an offset.
     """
-    reading = Reading(advice={advice.code: advice for advice in document.advice})
+    reading = Reading()
     if document.grouping and automation.aggregation.strip().lower() in _SAYS_NO_GROUPING:
         automation = replace(automation, aggregation=document.grouping)
     for name, content in document.arrays.items():

@@ -148,6 +148,8 @@ class SleepReader:
         for begin, end in ((fell_asleep, woke), (lay_down, got_up)):
             if begin and end:
                 _check_span(begin[0], end[0])
+        instants = [at[0] for at in times.values() if at]
+        _check_span(min(instants, default=0), max(instants, default=0))
         day, offset = _last_known(woke, got_up) or moment(told, "date", self._timestamps)
         begun = fell_asleep or lay_down
         generation = _generation(told)

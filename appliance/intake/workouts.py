@@ -98,6 +98,7 @@ HEART_CHANNELS = (("min", ("Min", "min")), ("value", ("Avg", "avg", "qty")), ("m
 
 TEXTS = {"name": "name", "location": "location", "strokeStyle": "stroke_style", "salinity": "salinity"}
 _READ_AS_IDENTITY = ("id", "start", "source")
+_NOT_IN_VERSION_1 = ("id", "duration", "source")
 _QUANTITY_FIELDS = {name.partition(".")[0] for quantity in QUANTITIES for name in quantity.sent}
 _SPEEDS = {"avgSpeed", "maxSpeed", "speed"}
 
@@ -129,7 +130,7 @@ class _Workout:
 
     def read(self, position: int) -> Record:
         start, offset = moment(self.item, "start", self.context.timestamps)
-        if not _phone_id(self.item.get("id")) and "duration" not in self.item:
+        if self.item.keys().isdisjoint(_NOT_IN_VERSION_1):
             self.flags.add("version_1")
         for name in _READ_AS_IDENTITY:
             self.left.pop(name, None)

@@ -70,6 +70,10 @@ _RULES = {
     "last": "The last sample of the day.",
     "max": "The highest sample of the day.",
 }
+_WHOLE_RULE = (
+    "A night is told whole by one source, and never put together of several: the first in your order of sources, then"
+    " the one that tells most. The night itself shows its stages and how it was chosen."
+)
 _UNKNOWN_RULE = "This metric is new to the catalogue, so it has no day value yet; its lowest and highest samples are shown."
 
 
@@ -111,7 +115,7 @@ class Explaining:
             aggregate=rule.aggregate,
             day=day,
             truth=truth,
-            rule=_RULES.get(rule.aggregate or "", _UNKNOWN_RULE),
+            rule=_WHOLE_RULE if rule.one_source else _RULES.get(rule.aggregate or "", _UNKNOWN_RULE),
             candidates=tuple(_candidates(rule, told, ids)),
             revisions=tuple(
                 Revision(row.start_at, row.value, row.upload_id, row.replaced_by, row.replaced_at) for row in revised

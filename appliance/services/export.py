@@ -7,11 +7,11 @@ connection is held while a slow client takes its time, and a client that goes aw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from appliance.domain.localday import instant, microseconds, midnight
+from appliance.domain.localday import midnight
 from appliance.foundation.errors import BadQuery, NotFound
 from appliance.services.lookup import FIRST_DAY, LAST_DAY
 from appliance.storage import rollups, samples, series
@@ -111,6 +111,7 @@ class Export:
 
     def _series(self, person_id: int, state: SeriesState, span: Span) -> Iterator[Page]:
         key = state.key
+        zones = _Zones()
         after = None
         while True:
             with self._database.transaction() as connection:
@@ -126,22 +127,22 @@ class Export:
             if not rows:
                 return
             page = []
-            for row in rows:
-                start = instant(microseconds(row.start_at), row.utc_offset)
-                end = start + timedelta(seconds=row.duration)
+            for start_at, offset, duration, value, low, high, upload_id in rows:
+                start = start_at.astimezone(zones[offset])
+                end = start + timedelta(seconds=duration)
                 page.append(
                     Exported(
                         key.metric,
                         start,
                         end,
-                        row.value,
-                        row.min,
-                        row.max,
+                        value,
+                        low,
+                        high,
                         key.unit,
                         key.source,
                         str(key.grain),
-                        row.utc_offset,
-                        row.upload_id,
+                        offset,
+                        upload_id,
                     )
                 )
             yield page
@@ -164,3 +165,9 @@ class Export:
             )
         if page:
             yield page
+
+
+class _Zones(dict[int, timezone]):
+    def __missing__(self, offset: int) -> timezone:
+        self[offset] = zone = timezone(timedelta(seconds=offset))
+        return zone

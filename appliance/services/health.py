@@ -67,8 +67,7 @@ class Health:
             "database": "ok" if self._database.answers() else "away: Postgres does not answer",
             "cache": "ok" if self._cache.answers() else f"degraded: {self._cache.degraded}, limits are kept in memory",
         }
-        for engine, state in self._engine_states().items():
-            parts[engine] = state
+        parts |= self._engine_states()
         self._telemetry.degraded.labels(part="cache").set(parts["cache"] != "ok")
         return Readiness(parts)
 

@@ -199,8 +199,8 @@ class Keys:
     def _pepper(self, connection: Connection | None = None) -> bytes:
         if self._pepper_held is None:
             if connection is None:
-                with self._database.transaction() as connection:
-                    return self._pepper(connection)
+                with self._database.transaction() as own:
+                    return self._pepper(own)
             self._pepper_held = keys.shared_secret(connection, _PEPPER, secrets.token_bytes(32))
         return self._pepper_held
 

@@ -18,9 +18,6 @@ from appliance.storage.series import SeriesState
 
 DAYS_AT_ONCE = 366
 
-# Offsets lie between −12 and +14 hours, so a local day's samples lie within it widened by this much in UTC.
-_OFFSET_SPAN_US = 15 * 3_600 * SECOND_US
-
 
 def resolve_days(
     connection: Connection,
@@ -49,7 +46,9 @@ def resolve_again(
         states = series.of_person(connection, person_id, [metric])
         changed[metric] = 0
         for days in _stretches(connection, person_id, metric):
-            held = {day_number(row.day): row for row in rollups.of_numbers(connection, person_id, metric, days)}
+            held = {
+                day_number(row.day): row for row in rollups.of_numbers(connection, person_id, metric, days)
+            }
             resolved = resolve_days(connection, person_id, rule_of, states, {metric: days})[metric]
             different = [day for day in resolved if not rollups.tells(held.get(day.day), day)]
             gone = days - {day.day for day in resolved}
@@ -67,9 +66,8 @@ def rewrite(
     known: Mapping[str, set[int]],
 ) -> None:
     """Write the truth of days, in place of what was known of them."""
-    for metric, days in known.items():
-        if days:
-            rollups.forget_days(connection, person_id, metric, sorted(days))
+    if any(known.values()):
+        rollups.forget_days(connection, person_id, known)
     if any(resolved.values()):
         rollups.insert_days(connection, person_id, resolved.items())
 
@@ -80,22 +78,22 @@ def load_strands(
     states: Mapping[SeriesKey, SeriesState],
     days: Mapping[str, set[int]],
 ) -> dict[str, list[Strand]]:
-    """Read back all stored rows of these days of these metrics (of one metric a few days more, if another has them)."""
+    """Read back all stored rows of these days of these metrics; of a traveller's neighbouring days some come too."""
     keys = {state.series_id: key for key, state in states.items() if days.get(key.metric)}
     windows = [
         Window(state.series_id, *span)
         for key, state in states.items()
-        for span in _spans(days.get(key.metric, ()))
-        if state.first is not None and state.last is not None and span[0] <= state.last and span[1] >= state.first
+        for span in _spans(state, days.get(key.metric, ()))
     ]
-    wanted = set[int]().union(*days.values())
-    found = samples.held(connection, person_id, windows, days=sorted(wanted))
+    found = samples.held(connection, person_id, windows)
     strands: dict[str, list[Strand]] = defaultdict(list)
     for series_id, stored in found.items():
         key = keys[series_id]
         strands[key.metric].append(Strand(series_id, key.source, key.grain, _rows_of_stored(stored)))
     contested = {
-        metric for metric, several in strands.items() if len(several) > 1 or any(map(overlaps_itself, several))
+        metric
+        for metric, several in strands.items()
+        if len(several) > 1 or any(map(overlaps_itself, several))
     }
     upload_ids = {
         upload_id
@@ -107,7 +105,10 @@ def load_strands(
         received = uploads.received_instants(connection, person_id, upload_ids)
         for metric in contested:
             strands[metric] = [
-                replace(strand, rows=replace(strand.rows, told=[received[n] for n in found[strand.series_id].upload_id]))
+                replace(
+                    strand,
+                    rows=replace(strand.rows, told=[received[n] for n in found[strand.series_id].upload_id]),
+                )
                 for strand in strands[metric]
             ]
     return strands
@@ -119,12 +120,22 @@ def _stretches(connection: Connection, person_id: int, metric: str) -> Iterator[
         yield set(days[begin : begin + DAYS_AT_ONCE])
 
 
-def _spans(days: Iterable[int]) -> list[tuple[int, int]]:
-    """Return disjoint stretches of time that hold every sample of these local days."""
+def _spans(state: SeriesState, days: Iterable[int]) -> list[tuple[int, int]]:
+    """Return disjoint stretches of time (both ends included) that hold every sample of these local days."""
+    if (
+        state.first is None
+        or state.last is None
+        or state.least_offset is None
+        or state.greatest_offset is None
+    ):
+        return []
     spans: list[tuple[int, int]] = []
     for day in sorted(days):
-        begin, end = day_start_us(day) - _OFFSET_SPAN_US, day_start_us(day + 1) + _OFFSET_SPAN_US
-        if spans and begin <= spans[-1][1]:
+        begin = day_start_us(day) - state.greatest_offset * SECOND_US
+        end = day_start_us(day + 1) - state.least_offset * SECOND_US - 1
+        if end < state.first or begin > state.last:
+            continue
+        if spans and begin <= spans[-1][1] + 1:
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((begin, end))

@@ -14,6 +14,9 @@ from appliance.storage import priorities
 
 RuleOf = Callable[[str], Rule]
 
+# Categories whose amounts people enter one by one; devices count the rest.
+LOGGED = {"nutrition", "reproductive", "other", "respiratory", "mindfulness"}
+
 
 def rules_of(connection: Connection, person_id: int, catalogue: Catalogue) -> RuleOf:
     """Return the rule of each metric for one person; a metric the catalogue lacks gets no aggregate."""
@@ -27,6 +30,7 @@ def rules_of(connection: Connection, person_id: int, catalogue: Catalogue) -> Ru
             row.aggregate if row else None,
             partial(rank, order=order),
             one_source=row is not None and row.hae_name == "sleep_analysis",
+            logged=row is not None and row.category in LOGGED,
         )
 
     return rule_of

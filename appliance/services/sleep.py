@@ -73,7 +73,7 @@ class Sleep:
     def _between(self, connection: Connection, person_id: int, first: int, last: int) -> list[Night]:
         span = day_start_us(first - MARGIN_DAYS), day_start_us(last + MARGIN_DAYS)
         nights = nights_of(
-            (held.session for held in sleep.sessions_between(connection, person_id, *span)),
+            sleep.sessions_between(connection, person_id, *span).values(),
             sleep.segments_between(connection, person_id, *span),
             rules_of(connection, person_id, self._catalogue)("sleep_total").source_rank,
         )

@@ -16,18 +16,16 @@ from sqlalchemy import Connection
 from appliance.catalog.load import Catalogue
 from appliance.domain.nights import SourceNight, nights_of
 from appliance.domain.sample import DAY_S, DAY_US, SECOND_US, Batch, Grain, SeriesKey, local_day
-from appliance.domain.sleep import Segment, Session, SleepStage, StageLine, fullest, judge_session
+from appliance.domain.sleep import Segment, Session, Sessions, SleepStage, StageLine
 from appliance.domain.upload import Upload
 from appliance.domain.verdict import Judgement, Verdict
 from appliance.intake.sleep import FIELDS, SLEEP
 from appliance.services.rules import RuleOf
 from appliance.services.storing import Storing
 from appliance.storage import records, sleep
-from appliance.storage.sleep import HeldSession
 
 # A session lasts at most a day, and offsets move its night by at most another.
 MARGIN_DAYS = 3
-_NEIGHBOURS = range(-2, 3)
 
 SourceNights = Mapping[tuple[int, str], SourceNight]
 
@@ -49,7 +47,8 @@ class Sleeping:
         self._upload = upload
         self._catalogue = catalogue
         self._rule_of = rule_of
-        self._sessions: dict[tuple[str, int], list[HeldSession]] = defaultdict(list)
+        self._sessions = Sessions()
+        self._record_ids: dict[str, int] = {}
         self._lines: dict[tuple[str, SleepStage], StageLine] = defaultdict(StageLine)
         self._days: set[int] = set()
 
@@ -78,8 +77,9 @@ class Sleeping:
     def _load(self, told: Iterable[Session | Segment]) -> set[Segment]:
         begins = [item.begin if isinstance(item, Session) else item.start for item in told]
         span = min(begins) - MARGIN_DAYS * DAY_US, max(begins) + MARGIN_DAYS * DAY_US
-        for held in sleep.sessions_between(self._connection, self._upload.person_id, *span):
-            self._sessions[held.session.source, held.session.night].append(held)
+        held = sleep.sessions_between(self._connection, self._upload.person_id, *span)
+        self._sessions = Sessions(held.values())
+        self._record_ids = {session.identity: record_id for record_id, session in held.items()}
         segments = sleep.segments_between(self._connection, self._upload.person_id, *span)
         for segment in segments:
             self._lines[segment.source, segment.stage].take(segment)
@@ -87,47 +87,30 @@ class Sleeping:
 
     def _nights(self) -> SourceNights:
         nights = nights_of(
-            (held.session for of_night in self._sessions.values() for held in of_night),
+            self._sessions,
             (segment for line in self._lines.values() for segment in line),
             self._rule_of("sleep_total").source_rank,
         )
         return {(night.day, of_source.source): of_source for night in nights for of_source in night.sources}
 
     def _take_session(self, told: Session) -> tuple[Verdict, str]:
-        rival = self._rival(told)
-        self._touch(told.night)
-        if rival is None:
-            self._write(told, None)
-            return Verdict.STORED, told.as_record().identity
-        told = told.where_first_told(rival.session)
-        verdict = judge_session(told, rival.session)
-        if verdict is not Verdict.REVISED:
-            self._touch(rival.session.night)
-            return verdict, rival.identity
-        self._sessions[told.source, rival.session.night].remove(rival)
-        self._touch(rival.session.night, told.night)
-        self._write(told, rival.record_id)
-        return verdict, told.as_record().identity
-
-    def _rival(self, told: Session) -> HeldSession | None:
-        """Return what is held of the same session: of the same window, else the fullest that overlaps."""
-        near = [
-            held
-            for nights_apart in _NEIGHBOURS
-            for held in self._sessions.get((told.source, told.night + nights_apart), ())
-            if held.session.overlaps(told)
-        ]
-        best = fullest(held.session for held in near)
-        same = [held for held in near if held.session.window == told.window]
-        return next(iter(same), None) or next((held for held in near if held.session is best), None)
-
-    def _write(self, told: Session, record_id: int | None) -> None:
-        upload = self._upload
-        record = told.as_record()
-        record_id = records.write(
-            self._connection, upload.person_id, upload.upload_id, upload.received_at, record, record_id
-        )
-        self._sessions[told.source, told.night].append(HeldSession(record_id, record.identity, told))
+        verdict, stands, made_way = self._sessions.take(told)
+        self._touch(told.night, stands.night)
+        if verdict in (Verdict.STORED, Verdict.REVISED):
+            upload = self._upload
+            record_id = None
+            if made_way is not None:
+                self._touch(made_way.night)
+                record_id = self._record_ids.pop(made_way.identity)
+            self._record_ids[stands.identity] = records.write(
+                self._connection,
+                upload.person_id,
+                upload.upload_id,
+                upload.received_at,
+                stands.as_record(),
+                record_id,
+            )
+        return verdict, stands.identity
 
     def _take_segment(self, told: Segment, new: dict[Segment, None], gone: dict[Segment, None]) -> Verdict:
         verdict, clips = self._lines[told.source, told.stage].take(told)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import le, sub
 from typing import TypeVar
 
@@ -98,7 +99,8 @@ class Storing:
             samples.revise_rows(self.connection, person_id, upload_id, self.upload.received_at, revised)
         for key, judgement in judged.items():
             if judgement.insert:
-                self.states[key].grow(_at(batches[key].start, judgement.insert))
+                batch = batches[key]
+                self.states[key].grow(_at(batch.start, judgement.insert), _at(batch.offset, judgement.insert))
         series.changed(
             self.connection,
             person_id,
@@ -157,7 +159,7 @@ def _windows(state: SeriesState, batch: Batch) -> list[Window]:
     edges = [0, *gaps, len(ordered)]
     return [
         Window(state.series_id, ordered[begin], ordered[end - 1])
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in pairwise(edges)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, tuple_, update
@@ -270,16 +271,28 @@ def _replace(
 
 def _write_tracks(connection: Connection, person_id: int, record_id: int, told: Sequence[Track]) -> None:
     for track in told:
+        # The driver takes a list apart number by number; a literal is several times faster on a long route.
         connection.execute(
-            insert(record_track).values(
-                person_id=person_id,
-                record_id=record_id,
-                name=track.name,
-                start_at=[instant(at, 0) for at in track.at],
-                channels=list(track.channels),
-                units=track.units,
-                values=list(track.channels.values()),
-            )
+            text(
+                "INSERT INTO record_track (person_id, record_id, name, start_at, channels, units, values)"
+                " VALUES (:person, :record, :name, CAST(:at AS timestamptz[]), :channels,"
+                " CAST(:units AS jsonb), CAST(:values AS double precision[]))"
+            ),
+            {
+                "person": person_id,
+                "record": record_id,
+                "name": track.name,
+                "at": _array([instant(at, 0).isoformat() for at in track.at]),
+                "channels": list(track.channels),
+                "units": json.dumps(track.units),
+                "values": _array([_array(map(_literal, column)) for column in track.channels.values() if column]),
+            },
         )
 
 
+def _array(elements: Iterable[str]) -> str:
+    return "{" + ",".join(elements) + "}"
+
+
+def _literal(number: float | None) -> str:
+    return "NULL" if number is None else repr(number)

@@ -29,14 +29,16 @@ _EIGHT = struct.Struct(">id")
 _NULL = struct.pack(">i", -1)
 
 
-def forget_days(connection: Connection, person_id: int, metric: str, days: Sequence[int]) -> None:
-    """Remove the rollups of these days (numbers from 1970-01-01), to be written anew."""
+def forget_days(connection: Connection, person_id: int, days: Mapping[str, Iterable[int]]) -> None:
+    """Remove the rollups of these days (numbers from 1970-01-01) of each metric, to be written anew."""
+    places = [(metric, day) for metric, numbers in days.items() for day in numbers]
     connection.execute(
         text(
-            "DELETE FROM rollup WHERE person_id = :person AND metric = :metric"
-            " AND day IN (SELECT date '1970-01-01' + n FROM unnest(CAST(:days AS integer[])) AS n)"
+            "DELETE FROM rollup USING unnest(CAST(:metrics AS text[]), CAST(:days AS integer[])) AS gone(metric, n)"
+            " WHERE rollup.person_id = :person AND rollup.metric = gone.metric"
+            " AND rollup.day = date '1970-01-01' + gone.n"
         ),
-        {"person": person_id, "metric": metric, "days": list(days)},
+        {"person": person_id, "metrics": [metric for metric, _ in places], "days": [day for _, day in places]},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,20 +16,30 @@ from appliance.storage.tables import series, source
 
 @dataclass(slots=True)
 class SeriesState:
-    """What is held of one series. Instants in µs since 1970; None while it is empty."""
+    """What is held of one series; None while it is empty.
+
+    `first` and `last` start in µs since 1970; the offsets bound all that its samples came with, in seconds.
+    """
 
     series_id: int
     key: SeriesKey
-    samples: int
-    first: int | None
-    last: int | None
+    samples: int = 0
+    first: int | None = None
+    last: int | None = None
+    least_offset: int | None = None
+    greatest_offset: int | None = None
 
-    def grow(self, starts: Sequence[int]) -> None:
+    def grow(self, starts: Sequence[int], offsets: Sequence[int]) -> None:
         """Count new samples in."""
-        first, last = min(starts), max(starts)
         self.samples += len(starts)
-        self.first = first if self.first is None else min(self.first, first)
-        self.last = last if self.last is None else max(self.last, last)
+        self.first = _widened(min, starts, self.first)
+        self.last = _widened(max, starts, self.last)
+        self.least_offset = _widened(min, offsets, self.least_offset)
+        self.greatest_offset = _widened(max, offsets, self.greatest_offset)
+
+
+def _widened(bound: Callable[[Iterable[int]], int], new: Sequence[int], held: int | None) -> int:
+    return bound(new) if held is None else bound((bound(new), held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ def of_person(
             series.c.samples,
             series.c.first_at,
             series.c.last_at,
+            series.c.least_offset,
+            series.c.greatest_offset,
         )
         .join_from(series, source, (series.c.person_id == source.c.person_id) & (series.c.source_id == source.c.source_id))
         .where(series.c.person_id == person_id)
@@ -74,6 +86,8 @@ def of_person(
             row.samples,
             None if row.first_at is None else microseconds(row.first_at),
             None if row.last_at is None else microseconds(row.last_at),
+            row.least_offset,
+            row.greatest_offset,
         )
     return found
 
@@ -107,7 +121,7 @@ def add(connection: Connection, person_id: int, keys: Sequence[SeriesKey]) -> di
     added = {}
     for row in rows:
         key = SeriesKey(row.metric, names_of[row.source_id], Grain(row.grain), row.unit)
-        added[key] = SeriesState(row.series_id, key, 0, None, None)
+        added[key] = SeriesState(row.series_id, key)
     return added
 
 
@@ -122,10 +136,13 @@ def changed(connection: Connection, person_id: int, states: Sequence[SeriesState
                 samples = new.samples,
                 first_at = timestamptz 'epoch' + new.first * interval '1 microsecond',
                 last_at = timestamptz 'epoch' + new.last * interval '1 microsecond',
+                least_offset = new.least,
+                greatest_offset = new.greatest,
                 generation = nextval('generation')
             FROM unnest(
-                CAST(:ids AS bigint[]), CAST(:samples AS bigint[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[])
-            ) AS new(series_id, samples, first, last)
+                CAST(:ids AS bigint[]), CAST(:samples AS bigint[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]),
+                CAST(:leasts AS integer[]), CAST(:greatests AS integer[])
+            ) AS new(series_id, samples, first, last, least, greatest)
             WHERE series.person_id = :person AND series.series_id = new.series_id
             """
         ),
@@ -135,6 +152,8 @@ def changed(connection: Connection, person_id: int, states: Sequence[SeriesState
             "samples": [state.samples for state in states],
             "firsts": [state.first for state in states],
             "lasts": [state.last for state in states],
+            "leasts": [state.least_offset for state in states],
+            "greatests": [state.greatest_offset for state in states],
         },
     )
 

@@ -7,10 +7,9 @@ stretch of time is found by its start with a margin of some days.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, func, insert, select, text
 
 from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import Kind
@@ -18,21 +17,11 @@ from appliance.domain.sleep import Segment, Session, SleepStage
 from appliance.storage.tables import record, sleep_segment
 
 
-@dataclass(frozen=True, slots=True)
-class HeldSession:
-    """A session with the record that holds it."""
-
-    record_id: int
-    identity: str
-    session: Session
-
-
-def sessions_between(connection: Connection, person_id: int, first: int, last: int) -> list[HeldSession]:
-    """Return sessions that start within the stretch (µs since 1970 UTC, both included), by start."""
+def sessions_between(connection: Connection, person_id: int, first: int, last: int) -> dict[int, Session]:
+    """Return sessions that start within the stretch (µs since 1970 UTC, both included), by the id of their record."""
     rows = connection.execute(
         select(
             record.c.record_id,
-            record.c.identity,
             record.c.content,
             record.c.source,
             record.c.utc_offset,
@@ -46,14 +35,10 @@ def sessions_between(connection: Connection, person_id: int, first: int, last: i
         )
         .order_by(record.c.start_at, record.c.record_id)
     )
-    return [
-        HeldSession(
-            row.record_id,
-            row.identity,
-            Session.from_content(row.content, row.source, row.utc_offset, row.flags, row.upload_id),
-        )
+    return {
+        row.record_id: Session.from_content(row.content, row.source, row.utc_offset, row.flags, row.upload_id)
         for row in rows
-    ]
+    }
 
 
 def segments_between(connection: Connection, person_id: int, first: int, last: int) -> list[Segment]:
@@ -84,11 +69,20 @@ def write_segments(
     connection: Connection, person_id: int, new: Iterable[Segment], gone: Iterable[Segment]
 ) -> None:
     """Remove the segments that make way, then write the new ones. The caller holds the person's lock."""
-    places = [(segment.source, segment.stage.value, instant(segment.start, 0)) for segment in gone]
-    if places:
-        place = tuple_(sleep_segment.c.source, sleep_segment.c.stage, sleep_segment.c.start_at)
+    gone = list(gone)
+    if gone:
         connection.execute(
-            delete(sleep_segment).where(sleep_segment.c.person_id == person_id, place.in_(places))
+            text(
+                "DELETE FROM sleep_segment AS s USING unnest(CAST(:sources AS text[]), CAST(:stages AS text[]),"
+                " CAST(:starts AS timestamptz[])) AS gone(source, stage, start_at) WHERE s.person_id = :person"
+                " AND s.source = gone.source AND s.stage = gone.stage AND s.start_at = gone.start_at"
+            ),
+            {
+                "person": person_id,
+                "sources": [segment.source for segment in gone],
+                "stages": [segment.stage.value for segment in gone],
+                "starts": [instant(segment.start, 0) for segment in gone],
+            },
         )
     rows = [
         {

@@ -149,6 +149,8 @@ series = Table(
     Column("samples", BigInteger, nullable=False, server_default="0"),
     Column("first_at", Instant),
     Column("last_at", Instant),
+    Column("least_offset", Integer, comment="Of all offsets its samples ever came with; so a local day is found exactly"),
+    Column("greatest_offset", Integer),
     Column("generation", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("person_id", "metric", "source_id", "grain", "unit"),
     ForeignKeyConstraint(

