@@ -73,7 +73,9 @@ class Engines:
         for name, state in self.keeper.state().items():
             # Uploads can be kept without Valkey and not without Postgres.
             trouble = "away" if name == "postgres" else "degraded"
-            words[f"embedded {name}"] = "ok" if state.status == "running" else f"{trouble}: {state.reason or state.status}"
+            words[f"embedded {name}"] = (
+                "ok" if state.status == "running" else f"{trouble}: {state.reason or state.status}"
+            )
         return words
 
 
@@ -88,7 +90,9 @@ def running_engines(settings: Settings, role: str, *, or_attach: bool = False) -
     folder.create()
     with ExitStack() as stack:
         lock = FolderLock(folder.root)
-        postgres = EmbeddedPostgres(folder.engines, account=settings.engine_user, bin_folder=settings.postgres_bin)
+        postgres = EmbeddedPostgres(
+            folder.engines, account=settings.engine_user, bin_folder=settings.postgres_bin
+        )
         valkey = EmbeddedValkey(folder.engines, account=settings.engine_user, server=settings.valkey_server)
         database_url = settings.database_url.get_secret_value() or postgres.url
         cache_url: str | None = settings.redis_url.get_secret_value()
@@ -158,7 +162,7 @@ def open_services(
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
             sleep=Sleep(database, catalogue),
-            replaying=Replaying(database, catalogue, understanding),
+            replaying=Replaying(database, catalogue, understanding, clock),
             advising=Advising(database),
             workouts=Workouts(database, catalogue),
             records=Records(database),
@@ -183,7 +187,8 @@ def running_appliance(settings: Settings, role: str = "serve") -> Iterator[tuple
 @contextmanager
 def services_at_hand(settings: Settings, role: str) -> Iterator[Services]:
     """Have the services for a short command, whether the server runs or not."""
-    with running_engines(settings, role, or_attach=True) as engines, open_services(settings, engines) as services:
+    with (
+        running_engines(settings, role, or_attach=True) as engines,
+        open_services(settings, engines) as services,
+    ):
         yield services
-
-

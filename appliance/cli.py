@@ -57,7 +57,9 @@ def _settings_options(*names: str) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         for name in reversed(names or tuple(Settings.model_fields)):
             field = Settings.model_fields[name]
-            option = click.option(f"--{name.replace('_', '-')}", name, help=field.description, metavar="VALUE")
+            option = click.option(
+                f"--{name.replace('_', '-')}", name, help=field.description, metavar="VALUE"
+            )
             command = option(command)
         return command
 
@@ -91,7 +93,11 @@ def serve(**given: Any) -> None:
     settings = _load(given, quiet=False)
     from appliance.bootstrap import running_appliance  # noqa: PLC0415  other commands start faster without it
 
-    with _stopping_on_signals(), running_appliance(settings) as (app, services), _listening(app, settings) as server:
+    with (
+        _stopping_on_signals(),
+        running_appliance(settings) as (app, services),
+        _listening(app, settings) as server,
+    ):
         has_key = bool(services.keys.listed())
         out.print(f"Dashboard  {server.local_url}")
         if server.lan_url:
@@ -107,7 +113,9 @@ def serve(**given: Any) -> None:
 
 @cli.command()
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
-@click.option("--days", default=90, show_default=True, type=click.IntRange(1, 730), help="Days of data to make up.")
+@click.option(
+    "--days", default=90, show_default=True, type=click.IntRange(1, 730), help="Days of data to make up."
+)
 @click.option("--seed", default=20, show_default=True, help="Another number makes up another life.")
 @_settings_options("host", "port", "log_level", "engine_user", "postgres_bin", "valkey_server", "threads")
 def demo(*, no_browser: bool, days: int, seed: int, **given: Any) -> None:
@@ -123,7 +131,9 @@ def demo(*, no_browser: bool, days: int, seed: int, **given: Any) -> None:
         with running_appliance(settings, "demo") as (app, services), _listening(app, settings) as server:
             show = Show(services, server.local_url, out, days=days, seed=seed)
             out.print(f"Dashboard  {server.local_url}")
-            story = Thread(target=show.run, kwargs={"open_page": None if no_browser else webbrowser.open}, daemon=True)
+            story = Thread(
+                target=show.run, kwargs={"open_page": None if no_browser else webbrowser.open}, daemon=True
+            )
             story.start()
             server.run()
             show.stop()
@@ -137,9 +147,20 @@ def key() -> None:
 
 @key.command("create")
 @click.argument("name")
-@click.option("--scope", default="ingest", show_default=True, help="What the key may do: ingest, read, admin; several with commas.")
-@click.option("--person", metavar="NAME", help="Whose data it is for; a new name adds a person. Default: the first person.")
-@click.option("--expires", metavar="DAYS", type=click.IntRange(1, 36_500), help="Days until it expires. Default: never.")
+@click.option(
+    "--scope",
+    default="ingest",
+    show_default=True,
+    help="What the key may do: ingest, read, admin; several with commas.",
+)
+@click.option(
+    "--person",
+    metavar="NAME",
+    help="Whose data it is for; a new name adds a person. Default: the first person.",
+)
+@click.option(
+    "--expires", metavar="DAYS", type=click.IntRange(1, 36_500), help="Days until it expires. Default: never."
+)
 @_settings_options(*_WHERE)
 def create_key(name: str, scope: str, person: str | None, expires: int | None, **given: Any) -> None:
     """Make an API key and print it, once, alone on standard output."""
@@ -149,7 +170,9 @@ def create_key(name: str, scope: str, person: str | None, expires: int | None, *
     if not words or set(words) - set(Scope):
         raise click.BadParameter(f"a scope is one of {', '.join(Scope)}.", param_hint="--scope")
     with _services(given, "key create") as services:
-        fresh = services.keys.create(name, [Scope(word) for word in words], person_name=person, expires_days=expires)
+        fresh = services.keys.create(
+            name, [Scope(word) for word in words], person_name=person, expires_days=expires
+        )
     click.echo(fresh.secret_text)
 
 
@@ -217,7 +240,9 @@ def rotate_key(key_id: int, **given: Any) -> None:
 
 
 @cli.command()
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only uploads received since this day.")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only uploads received since this day."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask before changing anything.")
 @_settings_options(*_WHERE)
@@ -254,7 +279,9 @@ def status(*, as_json: bool, **given: Any) -> None:
     if as_json:
         click.echo(json.dumps(told))
     else:
-        out.print(f"Hearthbeat {'runs' if ready else 'does not run'}{f' at {serving.url}' if serving and ready else ''}.")
+        out.print(
+            f"Hearthbeat {'runs' if ready else 'does not run'}{f' at {serving.url}' if serving and ready else ''}."
+        )
         out.print(f"Data folder: {settings.data_dir}")
         for part, state in told["parts"].items():
             out.print(f"  {part}: {state}")
@@ -267,7 +294,9 @@ def _with_progress(what: str, work: Callable[..., Any], **options: Any) -> Any:
     """Run work that tells how far it is, with a bar on a terminal."""
     with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task(what, total=None)
-        return work(on_progress=lambda done, total: progress.update(task, completed=done, total=total), **options)
+        return work(
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total), **options
+        )
 
 
 def _tell_replay(report: Any) -> None:
@@ -371,5 +400,3 @@ def _stopping_on_signals() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-

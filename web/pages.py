@@ -27,7 +27,11 @@ class IndexPage:
 def create_blueprint(services: Services) -> Blueprint:
     """Build the dashboard."""
     pages = Blueprint(
-        "web", __name__, template_folder=str(_HERE / "templates"), static_folder=str(_HERE / "static"), static_url_path="/static"
+        "web",
+        __name__,
+        template_folder=str(_HERE / "templates"),
+        static_folder=str(_HERE / "static"),
+        static_url_path="/static",
     )
 
     @pages.get("/")
@@ -35,11 +39,15 @@ def create_blueprint(services: Services) -> Blueprint:
         status = services.health.status()
         page = IndexPage(
             version=status.version,
-            state={"ok": "Running", "degraded": "Running, with a part on its fallback", "away": "Not able to work"}[
-                status.readiness.word
-            ],
+            state={
+                "ok": "Running",
+                "degraded": "Running, with a part on its fallback",
+                "away": "Not able to work",
+            }[status.readiness.word],
             parts=status.readiness.parts,
-            last_upload=status.last_upload_at.strftime("%d %B %Y, %H:%M UTC") if status.last_upload_at else "none yet",
+            last_upload=status.last_upload_at.strftime("%d %B %Y, %H:%M UTC")
+            if status.last_upload_at
+            else "none yet",
             port=services.settings.port,
         )
         response = make_response(render_template("index.html", page=page))

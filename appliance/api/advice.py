@@ -29,7 +29,9 @@ class InForceAnswer(BaseModel):
     code: str
     message: str
     fix: str
-    link: str | None = Field(description="Opened on the phone, it makes a corrected automation; put your API key in.")
+    link: str | None = Field(
+        description="Opened on the phone, it makes a corrected automation; put your API key in."
+    )
     first_seen_at: str
     last_seen_at: str
     upload_id: int
@@ -74,5 +76,7 @@ def automation_link(code: str, automation: dict[str, Any] | None) -> str | None:
 
 
 ROUTES = (
-    Route("GET", "/api/v1/advice", show_advice, "List the advice in force", Scope.READ, AdviceListAnswer, Query),
+    Route(
+        "GET", "/api/v1/advice", show_advice, "List the advice in force", Scope.READ, AdviceListAnswer, Query
+    ),
 )

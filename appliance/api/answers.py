@@ -48,7 +48,9 @@ class ReceiptAnswer(BaseModel):
 
     request_id: str
     upload_id: int
-    status: str = Field(description="processed, accepted (poll /uploads/{id}), unchanged; refused or failed when looked up.")
+    status: str = Field(
+        description="processed, accepted (poll /uploads/{id}), unchanged; refused or failed when looked up."
+    )
     counts: CountsAnswer
     kinds: dict[str, CountsAnswer]
     errors: list[ItemErrorAnswer] = Field(description="The first 50.")
@@ -252,7 +254,9 @@ class NightSummaryAnswer(SleepSpanAnswer):
 
     date: str = Field(description="The day of waking up, where the person was.")
     source: str
-    efficiency: float | None = Field(description="Percent of the time in bed; null where it cannot be derived.")
+    efficiency: float | None = Field(
+        description="Percent of the time in bed; null where it cannot be derived."
+    )
     naps: list[SleepSpanAnswer] = Field(description="Further sleep that ended that day.")
     flags: list[str] = Field(description="over_14_hours, no_times, length_disagrees.")
     sources: list[str] = Field(description="All that tell the night, the chosen one first.")

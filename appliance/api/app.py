@@ -14,7 +14,9 @@ from appliance.services import Services
 def create_app(services: Services, *pages: Blueprint) -> Flask:
     """Build the application: the API's routes, and the pages it is given."""
     app = Flask("appliance.api", static_folder=None)
-    app.url_map.merge_slashes = False  # a redirect would cost the phone its Authorization header; 404 says what to mend
+    app.url_map.merge_slashes = (
+        False  # a redirect would cost the phone its Authorization header; 404 says what to mend
+    )
     stand_guard(app, services.telemetry)
     answer_errors(app)
     register(app, services, ROUTES)

@@ -21,6 +21,7 @@ from appliance.domain.key import Scope
 TITLE = "Hearthbeat"
 _REFERENCE = "#/components/schemas/{model}"
 _PATH_PART = re.compile(r"<(?:(\w+):)?(\w+)>")
+_UPLOAD_TYPES = ("application/json", "multipart/form-data", "text/csv")
 _UPLOAD_HEADERS = {
     "automation-name": "The automation's name on the phone.",
     "automation-id": "The automation's identity.",
@@ -35,7 +36,10 @@ def describe(routes: tuple[Route, ...]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these routes."""
     models = {model for route in routes for model in (route.answer, route.body) if model} | {Problem}
     _, definitions = models_json_schema(
-        [(model, "serialization" if model.__name__.endswith("Answer") else "validation") for model in sorted(models, key=lambda m: m.__name__)],
+        [
+            (model, "serialization" if model.__name__.endswith("Answer") else "validation")
+            for model in sorted(models, key=lambda m: m.__name__)
+        ],
         ref_template=_REFERENCE,
     )
     paths: dict[str, dict[str, Any]] = {}
@@ -70,20 +74,31 @@ def _operation(route: Route) -> dict[str, Any]:
         told["security"] = [{"bearer": []}, {"header": []}]
         told["description"] = f"Needs an API key with the scope “{route.scope}”."
     if route.body is not None:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(route.body)}}}
+        told["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _reference(route.body)}},
+        }
     if route.admits_itself:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+        told["requestBody"] = {"required": True, "content": dict.fromkeys(_UPLOAD_TYPES, {"schema": {}})}
+        told["requestBody"]["content"]["application/json"] = {"schema": {"type": "object"}}
         told["parameters"] += [
             {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
             for name, text in _UPLOAD_HEADERS.items()
         ]
-        told["responses"]["202"] = _answer(route) | {"description": "Kept, and being worked on; poll /api/v1/uploads/{id}."}
+        told["responses"]["202"] = _answer(route) | {
+            "description": "Kept, and being worked on; poll /api/v1/uploads/{id}."
+        }
     return told
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer" if kind == "int" else "string"},
+        }
         for kind, name in _PATH_PART.findall(route.path)
     ]
 
@@ -125,7 +140,7 @@ def _answer(route: Route) -> dict[str, Any]:
         schema = _reference(route.answer)
         content = {"type": "array", "items": schema} if route.answer_is_list else schema
         told["content"] = {route.media_type: {"schema": content}}
-    elif route.status != 204:  # noqa: PLR2004  No Content has none
+    elif route.status != 204:
         told["content"] = {route.media_type: {}}
     return told
 
@@ -149,11 +164,21 @@ def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
 
     def show_page(_call: Call) -> Answer:
         page = render_template("api_docs.html", api=describe(table()), scopes=list(Scope))
-        return Answer(page, headers={"Content-Security-Policy": PAGE_POLICY}, content_type="text/html; charset=utf-8")
+        return Answer(
+            page, headers={"Content-Security-Policy": PAGE_POLICY}, content_type="text/html; charset=utf-8"
+        )
 
     return (
         Route("GET", "/api/v1/openapi.json", show_description, "Describe the API", None, query=Query),
-        Route("GET", "/api/v1/docs", show_page, "Show the description as a page", None, query=Query, media_type="text/html"),
+        Route(
+            "GET",
+            "/api/v1/docs",
+            show_page,
+            "Show the description as a page",
+            None,
+            query=Query,
+            media_type="text/html",
+        ),
     )
 
 

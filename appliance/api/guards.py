@@ -19,7 +19,15 @@ _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,100}")
 # Endings that routers give to names at home and nobody on the internet can register. Just any ending after our own
 # name would not do: “localhost.” and the usual names of small computers can be put before every domain.
 _HOME_SUFFIXES = (
-    ".local", ".localhost", ".home.arpa", ".lan", ".internal", ".home", ".localdomain", ".intranet", ".fritz.box"
+    ".local",
+    ".localhost",
+    ".home.arpa",
+    ".lan",
+    ".internal",
+    ".home",
+    ".localdomain",
+    ".intranet",
+    ".fritz.box",
 )
 _KEY_HEADERS = ("X-API-Key", "api-key")
 
@@ -68,7 +76,7 @@ def stand_guard(app: Flask, telemetry: Telemetry) -> None:
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         response.headers.setdefault("Cache-Control", "private, no-cache")
         _tell_limits(response, g.get("allowances", ()))
-        if request.method == "GET" and response.status_code == 200 and not response.is_streamed:  # noqa: PLR2004
+        if request.method == "GET" and response.status_code == 200 and not response.is_streamed:
             response.add_etag()
             response.make_conditional(request)
         elapsed = time.perf_counter() - g.get("entered", time.perf_counter())
@@ -76,7 +84,11 @@ def stand_guard(app: Flask, telemetry: Telemetry) -> None:
         telemetry.requests.labels(route=route, status=f"{response.status_code // 100}xx").inc()
         telemetry.request_seconds.labels(route=route).observe(elapsed)
         log.info(
-            "request", method=request.method, route=route, status=response.status_code, ms=round(elapsed * 1000, 1)
+            "request",
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            ms=round(elapsed * 1000, 1),
         )
         return response
 

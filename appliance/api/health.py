@@ -35,7 +35,9 @@ def show_status(call: Call) -> Answer:
             "service": "hearthbeat",
             "version": status.version,
             "environment": "appliance",
-            "database": {"status": "connected" if status.readiness.parts["database"] == "ok" else "disconnected"},
+            "database": {
+                "status": "connected" if status.readiness.parts["database"] == "ok" else "disconnected"
+            },
             "parts": status.readiness.parts,
             "started_at": status.started_at.isoformat(),
             "uploads_waiting": status.uploads_waiting,
@@ -47,7 +49,9 @@ def show_status(call: Call) -> Answer:
 def show_telemetry(call: Call) -> Answer:
     """Prometheus' text format; open on this computer, with a read key elsewhere."""
     if not is_loopback():
-        g.allowances = call.services.keys.admit(presented_key(), Scope.READ, request.remote_addr or "").allowances
+        g.allowances = call.services.keys.admit(
+            presented_key(), Scope.READ, request.remote_addr or ""
+        ).allowances
     return Answer(generate_latest(call.services.telemetry.registry), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -33,7 +33,9 @@ def create_key(call: Call) -> Answer:
     fresh = call.services.keys.create(
         call.body.name, call.body.scopes, person_name=person.name, expires_days=call.body.expires_days
     )
-    return Answer(_as_dict(fresh.key, person.name) | {"key": fresh.secret_text}, 201, {"Cache-Control": "no-store"})
+    return Answer(
+        _as_dict(fresh.key, person.name) | {"key": fresh.secret_text}, 201, {"Cache-Control": "no-store"}
+    )
 
 
 def revoke_key(call: Call) -> Answer:
@@ -62,6 +64,24 @@ def _told(at: datetime | None) -> str | None:
 
 ROUTES = (
     Route("GET", "/api/v1/keys", show_keys, "List API keys", Scope.ADMIN, KeysAnswer, Query),
-    Route("POST", "/api/v1/keys", create_key, "Make an API key", Scope.ADMIN, NewKeyAnswer, Query, NewKeyBody, status=201),
-    Route("DELETE", "/api/v1/keys/<int:key_id>", revoke_key, "Revoke an API key", Scope.ADMIN, query=Query, status=204),
+    Route(
+        "POST",
+        "/api/v1/keys",
+        create_key,
+        "Make an API key",
+        Scope.ADMIN,
+        NewKeyAnswer,
+        Query,
+        NewKeyBody,
+        status=201,
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/keys/<int:key_id>",
+        revoke_key,
+        "Revoke an API key",
+        Scope.ADMIN,
+        query=Query,
+        status=204,
+    ),
 )

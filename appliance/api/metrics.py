@@ -119,7 +119,9 @@ def _place(cursor: Any) -> tuple[datetime, int] | None:
     match cursor:
         case None:
             return None
-        case [int(start), int(series_id)] if type(start) is int and abs(start) < 1 << 53 and 0 <= series_id < 1 << 62:
+        case [int(start), int(series_id)] if (
+            type(start) is int and abs(start) < 1 << 53 and 0 <= series_id < 1 << 62
+        ):
             return instant(start, 0), series_id
         case _:
             raise BadQuery("The cursor is not one of ours; start again without it.")

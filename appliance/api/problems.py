@@ -67,7 +67,9 @@ def _answer_framework(error: HTTPException) -> Response:
 
 def _answer_crash(error: Exception) -> Response:
     log.error("request_crashed", error=type(error).__name__, exc_info=error)
-    return _answer(HearthbeatError("Hearthbeat stumbled over this request; the log has it under this request id."))
+    return _answer(
+        HearthbeatError("Hearthbeat stumbled over this request; the log has it under this request id.")
+    )
 
 
 def _translated(error: HTTPException) -> HearthbeatError:
@@ -75,7 +77,9 @@ def _translated(error: HTTPException) -> HearthbeatError:
         case HTTPStatus.NOT_FOUND:
             return NotFound("There is nothing at this address; phones post to /api/v1/ingest.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return MethodNotAllowed("This address exists, but takes another method; phones POST to /api/v1/ingest.")
+            return MethodNotAllowed(
+                "This address exists, but takes another method; phones POST to /api/v1/ingest."
+            )
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return UploadTooLarge("The request is too large; turn on Batch Requests in the automation.")
         case HTTPStatus.BAD_REQUEST:

@@ -10,9 +10,9 @@ from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
 from appliance.api.times import read_cursor, write_cursor
 from appliance.api.uploads import PageQuery
 from appliance.domain.key import Scope
-from appliance.domain.quarantine import Reason  # noqa: TC001  pydantic reads it
+from appliance.domain.quarantine import Reason
 from appliance.foundation.errors import BadQuery
-from appliance.services.quarantine import Shown  # noqa: TC001  pydantic reads it
+from appliance.services.quarantine import Shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -28,7 +28,9 @@ class QuarantineQuery(PageQuery):
     )
     reason: Reason | None = None
     limit: int = Field(50, ge=1, le=200)
-    summary: bool = Field(default=False, description="Count the items by kind and reason instead of listing them.")
+    summary: bool = Field(
+        default=False, description="Count the items by kind and reason instead of listing them."
+    )
 
 
 class QuarantinedAnswer(BaseModel):

@@ -33,7 +33,9 @@ class ReplayAnswer(BaseModel):
     unreadable: int
     without_body: int
     released: int = Field(description="Items that left quarantine.")
-    changes: dict[str, ChangeAnswer] = Field(description="By metric or kind of record; only where anything differs.")
+    changes: dict[str, ChangeAnswer] = Field(
+        description="By metric or kind of record; only where anything differs."
+    )
 
 
 def replay_upload(call: Call) -> Answer:
@@ -73,6 +75,12 @@ ROUTES = (
         ReplayQuery,
     ),
     Route(
-        "POST", "/api/v1/quarantine/retry", retry_quarantine, "Try what is in quarantine again", Scope.ADMIN, ReplayAnswer, Query
+        "POST",
+        "/api/v1/quarantine/retry",
+        retry_quarantine,
+        "Try what is in quarantine again",
+        Scope.ADMIN,
+        ReplayAnswer,
+        Query,
     ),
 )

@@ -33,6 +33,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
     Closed while the phone still sends, the connection would be reset and the answer lost on its way.
     """
 
+    will_close: bool  # of the base class
     refused = False
     _until: float | None = None
 
@@ -78,7 +79,7 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
             error = UploadTooLarge(
                 f"The upload is larger than {self.limit_mb} MB; turn on Batch Requests in the automation."
             )
-        elif code == 431:  # noqa: PLR2004  RFC 6585
+        elif code == 431:
             error = RequestError("The request's headers are too long.")
         request_id = secrets.token_hex(12)
         problem = problem_body(error, request_id) | {"status": code}
@@ -121,7 +122,9 @@ class Server:
                 " it. Stop that one, or choose another with --port."
             ) from error
         except ValueError as error:
-            raise HostError(f"“{settings.host}” is no address to listen on; choose another with --host.") from error
+            raise HostError(
+                f"“{settings.host}” is no address to listen on; choose another with --host."
+            ) from error
         if isinstance(self._server, MultiSocketServer):
             self.addresses = [tuple(pair) for pair in self._server.effective_listen]
             for one in self._server.map.values():

@@ -10,7 +10,7 @@ from pydantic import Field
 from appliance.api.answers import NightAnswer, NightsAnswer
 from appliance.api.metrics import WINDOW
 from appliance.api.routes import Answer, Call, Query, Route
-from appliance.api.times import day_or_instant, first_day, last_day, read_cursor, write_cursor
+from appliance.api.times import day_or_instant, first_day, last_day, parse_day, read_cursor, write_cursor
 from appliance.api.uploads import PageQuery
 from appliance.domain.key import Scope
 from appliance.domain.localday import instant
@@ -40,19 +40,20 @@ def show_nights(call: Call) -> Answer:
             return Answer({"items": [], "next": None})
     page = call.services.sleep.nights(call.person_id, first=first, last=last, limit=call.query.limit)
     following = None if page.following is None else write_cursor(page.following.isoformat())
-    return Answer({"items": [_summary(night) for night in page.nights], "next": following})
+    return Answer({"items": [night_summary(night) for night in page.nights], "next": following})
 
 
 def show_night(call: Call) -> Answer:
     """Give everything told of the night that ended on a day."""
-    night = call.services.sleep.night(call.person_id, _day(call.path["night"]))
+    night = call.services.sleep.night(call.person_id, parse_day(call.path["night"]))
     return Answer(
-        _summary(night)
+        night_summary(night)
         | {"why": night.why, "tellings": [_telling(source, night) for source in night.sources]}
     )
 
 
-def _summary(night: Night) -> dict[str, Any]:
+def night_summary(night: Night) -> dict[str, Any]:
+    """Return one line of a list of nights."""
     shown = night.shown
     return {
         "date": _date(night.day),
@@ -117,15 +118,6 @@ def _instant(at: int | None, offset: int) -> str | None:
 
 def _date(day: int) -> str:
     return (_EPOCH + timedelta(days=day)).isoformat()
-
-
-def _day(text: str) -> date:
-    try:
-        if len(text) == len("2026-08-07"):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise BadQuery("A night is named by the day of waking up, such as 2026-08-07.")
 
 
 def _place(cursor: Any) -> date | None:

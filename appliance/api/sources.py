@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from appliance.api.answers import PointAnswer
 from appliance.api.routes import Answer, Call, Query, Route
+from appliance.api.times import parse_day
 from appliance.domain.key import Scope
 from appliance.domain.localday import instant, midnight
-from appliance.foundation.errors import BadQuery
 from appliance.services.explaining import Explanation
 
 
 class OrderBody(Query):
     """A new order of sources."""
 
-    category: str = Field("", max_length=60, description="A category of metrics; empty for all without their own order.")
+    category: str = Field(
+        "", max_length=60, description="A category of metrics; empty for all without their own order."
+    )
     sources: list[str] = Field(max_length=200, description="Single devices and apps, the most trusted first.")
 
 
@@ -27,7 +28,9 @@ class OrderAnswer(BaseModel):
 
     category: str
     sources: list[str]
-    chosen: bool = Field(description="Whether the person chose it; otherwise watches come before phones before others.")
+    chosen: bool = Field(
+        description="Whether the person chose it; otherwise watches come before phones before others."
+    )
 
 
 class OrdersAnswer(BaseModel):
@@ -89,11 +92,9 @@ class DayAnswer(BaseModel):
 
 def show_day(call: Call) -> Answer:
     """Explain one day of a metric."""
-    try:
-        day = date.fromisoformat(call.path["date"])
-    except ValueError as error:
-        raise BadQuery("The day is not a date; write it as 2026-08-07.") from error
-    return Answer(_day(call.services.explaining.day(call.person_id, call.path["key"], day)))
+    return Answer(
+        _day(call.services.explaining.day(call.person_id, call.path["key"], parse_day(call.path["date"])))
+    )
 
 
 def show_orders(call: Call) -> Answer:
@@ -143,7 +144,13 @@ def _day(told: Explanation) -> dict[str, Any]:
             for c in told.candidates
         ],
         "hours": [
-            {"start": instant(start, truth.offset).isoformat(), "value": value, "min": low, "max": high, "count": count}
+            {
+                "start": instant(start, truth.offset).isoformat(),
+                "value": value,
+                "min": low,
+                "max": high,
+                "count": count,
+            }
             for start, value, low, high, count in zip(
                 truth.hours.start,
                 truth.hours.value,
@@ -168,10 +175,31 @@ def _day(told: Explanation) -> dict[str, Any]:
 
 ROUTES = (
     Route(
-        "GET", "/api/v1/metrics/<key>/days/<date>", show_day, "Say why a day's number is what it is", Scope.READ, DayAnswer, Query
+        "GET",
+        "/api/v1/metrics/<key>/days/<date>",
+        show_day,
+        "Say why a day's number is what it is",
+        Scope.READ,
+        DayAnswer,
+        Query,
     ),
-    Route("GET", "/api/v1/sources/priority", show_orders, "Show the order of sources", Scope.READ, OrdersAnswer, Query),
     Route(
-        "PUT", "/api/v1/sources/priority", set_order, "Set the order of sources", Scope.ADMIN, ReorderedAnswer, Query, OrderBody
+        "GET",
+        "/api/v1/sources/priority",
+        show_orders,
+        "Show the order of sources",
+        Scope.READ,
+        OrdersAnswer,
+        Query,
+    ),
+    Route(
+        "PUT",
+        "/api/v1/sources/priority",
+        set_order,
+        "Set the order of sources",
+        Scope.ADMIN,
+        ReorderedAnswer,
+        Query,
+        OrderBody,
     ),
 )

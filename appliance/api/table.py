@@ -14,6 +14,7 @@ from appliance.api import (
     replay,
     sleep,
     sources,
+    today,
     uploads,
     workouts,
 )
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *metrics.ROUTES,
     *advice.ROUTES,
     *replay.ROUTES,
+    *today.ROUTES,
     *sources.ROUTES,
     *export.ROUTES,
     *workouts.ROUTES,

@@ -28,9 +28,19 @@ def day_or_instant(text: str | None, name: str) -> date | datetime | None:
         raise BadQuery(f"“{name}” is not a time; {EXAMPLE}.") from error
     if at.tzinfo is None:
         raise BadQuery(f"“{name}” has no offset from UTC; {EXAMPLE}.")
-    if not 1900 <= at.year <= 2200:  # noqa: PLR2004  beyond, arithmetic on instants overflows
+    if not 1900 <= at.year <= 2200:
         raise BadQuery(f"“{name}” is out of range; {EXAMPLE}.")
     return at
+
+
+def parse_day(text: str) -> date:
+    """Return a day written as 2026-08-07. Raises `BadQuery`."""
+    try:
+        if len(text) == len("2026-08-07"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise BadQuery("A day is written as 2026-08-07.")
 
 
 def as_start(at: date | datetime | None, zone: ZoneInfo) -> datetime | None:

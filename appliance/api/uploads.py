@@ -115,7 +115,15 @@ ROUTES = (
     _ingest("/v1/ingest"),
     _ingest("/api/data"),
     Route("GET", "/api/v1/uploads", show_uploads, "List uploads", Scope.READ, UploadsAnswer, PageQuery),
-    Route("GET", "/api/v1/uploads/<int:upload_id>", show_upload, "Show an upload", Scope.READ, UploadAnswer, Query),
+    Route(
+        "GET",
+        "/api/v1/uploads/<int:upload_id>",
+        show_upload,
+        "Show an upload",
+        Scope.READ,
+        UploadAnswer,
+        Query,
+    ),
     Route(
         "GET",
         "/api/v1/uploads/<int:upload_id>/body",

@@ -173,14 +173,14 @@ def show_workouts(call: Call) -> Answer:
     following = None
     if page.following is not None:
         following = write_cursor([microseconds(page.following[0]), page.following[1]])
-    items = [_summary(call, row, page.tracks.get(row.record_id, [])) for row in page.rows]
+    items = [workout_summary(call, row, page.tracks.get(row.record_id, [])) for row in page.rows]
     return Answer({"items": items, "next": following})
 
 
 def show_workout(call: Call) -> Answer:
     """Show one workout, its tracks without their points."""
     found = call.services.workouts.find(call.person_id, call.path["workout_id"])
-    told = _summary(call, found.row, [track.name for track in found.tracks])
+    told = workout_summary(call, found.row, [track.name for track in found.tracks])
     told |= {
         "identity": found.row.identity,
         "utc_offset": found.row.utc_offset,
@@ -230,7 +230,8 @@ def _title(call: Call, row: Row[Any]) -> str:
     return row.content.get("name") or call.services.workouts.display_name(row.label) or row.label
 
 
-def _summary(call: Call, row: Row[Any], tracks: list[str]) -> dict[str, Any]:
+def workout_summary(call: Call, row: Row[Any], tracks: list[str]) -> dict[str, Any]:
+    """Return one line of a list of workouts."""
     return {
         "id": row.record_id,
         "type": row.label,

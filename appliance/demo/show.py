@@ -61,7 +61,11 @@ class Show:
         totals: Counter[str] = Counter()
         address = urlsplit(self._url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=120)
-        to_come = list(posts(until=self._services.clock.now().astimezone(zone), zone=zone, days=self._days, seed=self._seed))
+        to_come = list(
+            posts(
+                until=self._services.clock.now().astimezone(zone), zone=zone, days=self._days, seed=self._seed
+            )
+        )
         with Progress(
             TextColumn("[progress.description]{task.description}"),
             BarColumn(),
@@ -75,7 +79,10 @@ class Show:
                 if self._stopping.is_set():
                     return None
                 progress.update(task, description=f"{post.label:<42.42}")
-                headers = post.headers | {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+                headers = post.headers | {
+                    "Authorization": f"Bearer {key}",
+                    "Content-Type": "application/json",
+                }
                 body = json.dumps(post.body, ensure_ascii=False).encode()
                 connection.request("POST", "/api/v1/ingest", body, headers)
                 answer = connection.getresponse()

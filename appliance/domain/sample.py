@@ -153,7 +153,9 @@ def bucket_seconds(grain: Grain, start_us: int, offset_s: int) -> int:
     local = datetime.fromtimestamp(start_us // SECOND_US + offset_s, UTC)
     if grain is Grain.MONTH:
         return monthrange(local.year, local.month)[1] * DAY_S
-    following = local.replace(year=local.year + 1) if (local.month, local.day) != (2, 29) else local + timedelta(366)
+    following = (
+        local.replace(year=local.year + 1) if (local.month, local.day) != (2, 29) else local + timedelta(366)
+    )
     return int((following - local).total_seconds())
 
 

@@ -232,7 +232,9 @@ def _resolve_day(rule: Rule, day: int, strands: Sequence[Strand]) -> Day:
         known = _told_only(hours.value)
         value = math.fsum(known) / len(known) if known else value
     first = min((strand.rows.start[0], strand.rows.offset[0]) for strand in strands)
-    return Day(day, first[1], value, minimum, maximum, count=sum(len(part.rows) for part in told), hours=hours)
+    return Day(
+        day, first[1], value, minimum, maximum, count=sum(len(part.rows) for part in told), hours=hours
+    )
 
 
 def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
@@ -271,10 +273,16 @@ def _hours_of_one(rule: Rule, told: Told) -> Hours:
         if rule.aggregate == "max":
             value = _or_value(rows.maximum, rows.value)
         return Hours(
-            starts, value, _or_value(rows.minimum, rows.value), _or_value(rows.maximum, rows.value), [1] * len(rows)
+            starts,
+            value,
+            _or_value(rows.minimum, rows.value),
+            _or_value(rows.maximum, rows.value),
+            [1] * len(rows),
         )
     spans = list(pairwise(edges))
-    columns = [_aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e]) for b, e in spans]
+    columns = [
+        _aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e]) for b, e in spans
+    ]
     return Hours(
         starts,
         [column[0] for column in columns],
@@ -427,7 +435,9 @@ def _lay(rule: Rule, cover: Cover, strand: Strand) -> Told:
         shares = _raw_shares(rule, cover, rows)
     else:
         shares = [0.0] * len(rows)
-        for n in sorted(range(len(rows)), key=lambda n: (_is_unaligned(rows, n, strand.grain), rows.start[n])):
+        for n in sorted(
+            range(len(rows)), key=lambda n: (_is_unaligned(rows, n, strand.grain), rows.start[n])
+        ):
             begin, end = _span(rows, n)
             shares[n] = cover.free(begin, end) / max(1, end - begin)
             cover.lay(begin, end)
@@ -447,7 +457,11 @@ def _lay_day(cover: Cover, strand: Strand) -> Told:
 
     # Of several zones' versions the first that tells the whole day: where the person was then.
     whole = [n for n in range(len(rows)) if told_to(n) == rows.start[n] + rows.duration[n] * SECOND_US]
-    best = min(whole, key=lambda n: (rows.told[n] if rows.told else 0, n)) if whole else max(range(len(rows)), key=told_to)
+    best = (
+        min(whole, key=lambda n: (rows.told[n] if rows.told else 0, n))
+        if whole
+        else max(range(len(rows)), key=told_to)
+    )
     cover.lay(-FOR_EVER_US, FOR_EVER_US if best in whole else told_to(best))
     return Told(strand, rows.pick([best]), [1.0])
 

@@ -22,7 +22,16 @@ _GRAIN_WORDS = {
 }
 
 # Windows that begin at a local midnight and so never cut a bucket in front.
-_WHOLE_WINDOWS = {"default", "none", "today", "yesterday", "previous 7 days", "previous7days", "previous 14 days", "previous 30 days"}
+_WHOLE_WINDOWS = {
+    "default",
+    "none",
+    "today",
+    "yesterday",
+    "previous 7 days",
+    "previous7days",
+    "previous 14 days",
+    "previous 30 days",
+}
 
 
 class UploadState(StrEnum):
@@ -154,7 +163,8 @@ class Receipt:
             "kinds": {kind: counts.as_dict() for kind, counts in self.kinds.items()},
             "errors": [{"path": e.path, "reason": e.reason, "detail": e.detail} for e in self.errors],
             "advice": [
-                {"code": a.code, "message": a.message, "fix": a.fix, "automation": a.automation} for a in self.advice
+                {"code": a.code, "message": a.message, "fix": a.fix, "automation": a.automation}
+                for a in self.advice
             ],
             "processing_ms": self.processing_ms,
         }

@@ -67,7 +67,9 @@ def judge(batch: Batch, held: Stored | None, upload_id: int) -> Judgement:
     for position in survivors:
         n = place.get(batch.start[position])
         verdict = (
-            Verdict.STORED if n is None or held is None else _against(batch, position, _rival(held, n), upload_id)
+            Verdict.STORED
+            if n is None or held is None
+            else _against(batch, position, _rival(held, n), upload_id)
         )
         judgement.verdicts[position] = verdict
         if verdict is Verdict.STORED:

@@ -42,7 +42,9 @@ class Settings(BaseModel):
         default_factory=default_data_dir,
         description="The folder that holds everything: database, logs, settings. Not settable in settings.toml, which lies inside it.",
     )
-    host: str = Field("0.0.0.0", min_length=1, description="Address to listen on; 127.0.0.1 keeps phones out.")  # noqa: S104  a phone on the LAN must reach it
+    host: str = Field(
+        "0.0.0.0", min_length=1, description="Address to listen on; 127.0.0.1 keeps phones out."
+    )  # noqa: S104  a phone on the LAN must reach it
     port: int = Field(8710, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     database_url: SecretStr = Field(
         SecretStr(""), description="Postgres 15 or newer as postgresql://…; empty runs the embedded one."
@@ -54,10 +56,15 @@ class Settings(BaseModel):
         256, ge=1, le=900, description="Largest upload accepted, packed or unpacked, in MiB."
     )
     sync_upload_mb: int = Field(
-        16, ge=0, le=900, description="Uploads up to this size (MiB) are worked on before the answer; larger ones after it."
+        16,
+        ge=0,
+        le=900,
+        description="Uploads up to this size (MiB) are worked on before the answer; larger ones after it.",
     )
     limit_requests_per_hour: int = Field(
-        20_000, ge=1, description="Requests one API key may make in an hour; sized for filling in years with Batch Requests."
+        20_000,
+        ge=1,
+        description="Requests one API key may make in an hour; sized for filling in years with Batch Requests.",
     )
     limit_upload_mb_per_hour: int = Field(
         20_000, ge=1, description="MiB of uploads one API key may send in an hour."
@@ -71,10 +78,14 @@ class Settings(BaseModel):
     time_zone: str = Field(
         "", description="IANA time zone of a new person, as Europe/Berlin; empty takes this computer's."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line kept.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line kept."
+    )
     threads: int = Field(8, ge=2, le=64, description="Requests worked on at the same time.")
     engine_user: str = Field(
-        "hearthbeat", min_length=1, description="Account that runs the embedded engines when Hearthbeat is started as root; created when missing."
+        "hearthbeat",
+        min_length=1,
+        description="Account that runs the embedded engines when Hearthbeat is started as root; created when missing.",
     )
     postgres_bin: Path | None = Field(
         None, description="Folder with the Postgres programs; empty takes the packaged ones."
@@ -112,7 +123,10 @@ def load_settings(
     `command_line` holds only what was really given (no None). Raises `SettingsError` naming the setting, the
     place its value came from, and what is allowed.
     """
-    given = {name: (value, f"the option --{name.replace('_', '-')}") for name, value in (command_line or {}).items()}
+    given = {
+        name: (value, f"the option --{name.replace('_', '-')}")
+        for name, value in (command_line or {}).items()
+    }
     from_environment = _from_environment(os.environ if environment is None else environment)
     data_dir = _data_dir(from_environment | given)
     merged = _from_file(data_dir / FILE_NAME) | from_environment | given
@@ -137,7 +151,9 @@ Given = tuple[Any, str]  # a value and the place it came from
 def _data_dir(given: Mapping[str, Given]) -> Path:
     value, origin = given.get("data_dir", (default_data_dir(), "the default"))
     if not str(value).strip():  # as a path it would be the folder we happen to be in
-        raise SettingsError(f"The setting “data_dir” (from {origin}) is empty; name a folder or leave it out.")
+        raise SettingsError(
+            f"The setting “data_dir” (from {origin}) is empty; name a folder or leave it out."
+        )
     try:
         return Path(value).expanduser()
     except RuntimeError as error:

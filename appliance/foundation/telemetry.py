@@ -36,13 +36,19 @@ class Telemetry:
         )
         self.received_bytes = Counter("hearthbeat_received_bytes", "Bytes of bodies kept", registry=registry)
         self.quarantined = Counter(
-            "hearthbeat_quarantined", "Quarantined items told in receipts, by reason", ["reason"], registry=registry
+            "hearthbeat_quarantined",
+            "Quarantined items told in receipts, by reason",
+            ["reason"],
+            registry=registry,
         )
         self.refused = Counter(
             "hearthbeat_requests_refused", "Requests not let in, by reason", ["reason"], registry=registry
         )
         self.requests = Counter(
-            "hearthbeat_http_requests", "Requests by route and status class", ["route", "status"], registry=registry
+            "hearthbeat_http_requests",
+            "Requests by route and status class",
+            ["route", "status"],
+            registry=registry,
         )
         self.request_seconds = Histogram(
             "hearthbeat_http_request_duration_seconds",

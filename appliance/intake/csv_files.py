@@ -34,6 +34,8 @@ CSV_TYPES = frozenset({MULTIPART_TYPE, "text/csv", "application/csv", "text/comm
 MAX_PARTS = 50
 MAX_BOUNDARY = 70  # RFC 2046, section 5.1.1
 MAX_COLUMNS = 2_000
+MAX_LINE = 2**20
+MAX_ROWS = 2_000_000
 MAX_VALUES = 2_000_000
 CELL_LENGTH = 500  # of what is kept of one cell; the exact bytes are kept with the upload
 
@@ -85,7 +87,7 @@ _SEVERAL_MARKS = re.compile(r"[+-]?\d+(?:[.,'’\s]\d+){2,}", re.ASCII)
 
 
 class Arrays(NamedTuple):
-    """What the files hold: the arrays as the JSON has them, and the grouping their times show (may be empty)."""
+    """What the files hold: the arrays as the JSON has them, and the grouping their times show, empty for none."""
 
     arrays: Mapping[str, list[Any]]
     grouping: str
@@ -176,9 +178,19 @@ class _Table:
 
     def _read(self) -> Iterator[list[str]]:
         try:
-            yield from csv.reader(StringIO(self._text, newline=None), delimiter=self._delimiter)
+            yield from csv.reader(_lines(self._text), delimiter=self._delimiter)
         except csv.Error as error:
             raise MalformedUpload(f"A CSV file is damaged: {error}; a quote may not be closed.") from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines, within limits: the library would make a list of a line's cells however many there are."""
+    for number, line in enumerate(StringIO(text, newline=None)):
+        if len(line) > MAX_LINE:
+            raise MalformedUpload("A CSV file has a line of more than a million characters.")
+        if number > MAX_ROWS:
+            raise UploadTooLarge(f"A CSV file has more than {MAX_ROWS:,} rows; send fewer days at a time.")
+        yield line
 
 
 def _delimiter(text: str) -> str:

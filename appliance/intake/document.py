@@ -43,12 +43,12 @@ _ESCAPE = re.compile(
 class Document:
     """What a phone sent, parsed. `arrays` maps each name below `data` to what stands there.
 
-    `grouping` is how the content itself says its values are grouped, in the phone's word, for where the request
-    does not say.
+    `grouping` is how the content itself shows its values to be grouped, in the phone's word (empty: not at all), for
+    where the request does not say; None where content never shows it.
     """
 
     arrays: Mapping[str, Any]
-    grouping: str = ""
+    grouping: str | None = None
 
 
 def is_readable(content_type: str) -> bool:
@@ -92,7 +92,9 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
     """
     encoding = content_encoding.strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
-        raise UnsupportedFormat(f"The content encoding “{encoding[:40]}” is not accepted; send the body plain or with gzip.")
+        raise UnsupportedFormat(
+            f"The content encoding “{encoding[:40]}” is not accepted; send the body plain or with gzip."
+        )
     if not body.startswith(_GZIP_MAGIC):
         return body
     parts: list[bytes] = []

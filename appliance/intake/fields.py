@@ -18,7 +18,7 @@ TEXT_LENGTH = 500
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
-class Unreadable(Exception):  # noqa: N818  not an error of the program: an item's fate
+class Unreadable(Exception):
     """One item cannot be read; carries the reason and a sentence."""
 
     def __init__(self, reason: Reason, detail: str) -> None:

@@ -85,7 +85,9 @@ Gathered = dict[tuple[Target, str], Columns]
 class MetricsReader:
     """Reads `data.metrics` of one document into a `Reading`."""
 
-    def __init__(self, reading: Reading, catalogue: Catalogue, automation: Automation, zone: ZoneInfo) -> None:
+    def __init__(
+        self, reading: Reading, catalogue: Catalogue, automation: Automation, zone: ZoneInfo
+    ) -> None:
         self._reading = reading
         self._catalogue = catalogue
         self._automation = automation
@@ -139,7 +141,9 @@ class MetricsReader:
             return
         gathered = self._read_columns(shapes, points, first_item)
         if gathered is None:
-            gathered = self._read_points(shapes, points, first_item, path, storable_text(str(name), NAME_LENGTH))
+            gathered = self._read_points(
+                shapes, points, first_item, path, storable_text(str(name), NAME_LENGTH)
+            )
         for target, told in _by_target(gathered).items():
             grain = self._grain(target, list(told.values()))
             for source, columns in told.items():
@@ -148,8 +152,6 @@ class MetricsReader:
     def _set_aside_whole(self, path: str, item: Any, detail: str) -> None:
         self._reading.received[SAMPLES] += 1
         self._reading.set_aside(SAMPLES, "", path, Reason.WRONG_SHAPE, detail, item)
-
-
 
     def _shapes(self, name: Any, unit: Any) -> Shapes:
         """Return the shapes points of this metric may have. Raises `Unreadable` for all of its points."""
@@ -189,8 +191,6 @@ class MetricsReader:
         stated = self._automation.grain(is_heart_rate=False)
         # A month may have 31 days where its nominal width is 28; the limit is wide anyway.
         return max(1, GRAIN_SECONDS[stated] * 2 // DAY_S) if stated in _WIDER_THAN_A_DAY else 1
-
-
 
     def _read_columns(self, shapes: Shapes, points: Sequence[Any], first_item: int) -> Gathered | None:
         """Read points that are all plain: same fields, usual dates, finite plausible numbers. None otherwise."""
@@ -235,8 +235,6 @@ class MetricsReader:
                 part.maximum.append(columns.maximum[position])
         return gathered
 
-
-
     def _read_points(
         self, shapes: Shapes, points: Sequence[Any], first_item: int, path: str, label: str
     ) -> Gathered:
@@ -264,11 +262,22 @@ class MetricsReader:
         source = by_name.get("source")
         if not isinstance(source, str | None):
             raise Unreadable(Reason.WRONG_SHAPE, "The source is not a text.")
-        read = [(fields, [canonical_number(fields.target, by_name.get(name.casefold())) for name in fields.names]) for fields in shape]
-        read = [(fields, numbers) for fields, numbers in read if any(number is not None for number in numbers)]
+        read = [
+            (fields, [canonical_number(fields.target, by_name.get(name.casefold())) for name in fields.names])
+            for fields in shape
+        ]
+        read = [
+            (fields, numbers) for fields, numbers in read if any(number is not None for number in numbers)
+        ]
         if not read:
             raise Unreadable(Reason.MISSING_VALUE, "The data point holds no value.")
-        used = {"date", "source", "start", "end", *(name.casefold() for fields in shape for name in fields.names)}
+        used = {
+            "date",
+            "source",
+            "start",
+            "end",
+            *(name.casefold() for fields in shape for name in fields.names),
+        }
         extra = storable({name: value for name, value in point.items() if str(name).casefold() not in used})
         for fields, numbers in read:
             columns = gathered[fields.target, self._source(source)]
@@ -291,8 +300,6 @@ class MetricsReader:
             return
         if 0 < until - columns.start[position] <= LONGEST_READING_US:
             columns.until[position] = until
-
-
 
     def _source(self, name: str | None) -> str:
         known = self._sources.get(name)
@@ -321,10 +328,13 @@ class MetricsReader:
         if stated is not None and not any(is_finer_than(stated, part.start, part.offset) for part in told):
             return stated
         inferred = infer_grain(
-            [start for part in told for start in part.start], [offset for part in told for offset in part.offset]
+            [start for part in told for start in part.start],
+            [offset for part in told for offset in part.offset],
         )
         if stated is not None and inferred is Grain.RAW and not _is_raw(stated, told):
-            return stated  # buckets that begin at the last sync, in the middle of an hour, beside aligned ones
+            return (
+                stated  # buckets that begin at the last sync, in the middle of an hour, beside aligned ones
+            )
         self._reading.advice.setdefault(*_inferred_advice(stated))
         return inferred
 
@@ -334,8 +344,10 @@ class MetricsReader:
             return frozenset()
         first = min(range(len(batch)), key=batch.start.__getitem__)
         last = max(range(len(batch)), key=batch.start.__getitem__)
-        if self._automation.window_is_whole is None and _is_midnight(batch, first, 0) and _is_midnight(
-            batch, last, batch.duration[last]
+        if (
+            self._automation.window_is_whole is None
+            and _is_midnight(batch, first, 0)
+            and _is_midnight(batch, last, batch.duration[last])
         ):
             return frozenset()  # whole local days: nobody cuts those by accident
         return frozenset((batch.start[first], batch.start[last]))
@@ -385,7 +397,9 @@ def _converted(target: Target, column: list[Any]) -> list[float] | None:
         return None
     factor, shift = target.factor, target.shift
     numbers = (
-        list(map(float, column)) if factor == 1.0 and shift == 0.0 else [number * factor + shift for number in column]
+        list(map(float, column))
+        if factor == 1.0 and shift == 0.0
+        else [number * factor + shift for number in column]
     )
     return numbers if target.low <= min(numbers) and max(numbers) <= target.high else None
 

@@ -41,13 +41,15 @@ READERS: dict[str, tuple[Kind, ReadOne]] = {
 }
 
 
-def read_document(document: Document, catalogue: Catalogue, automation: Automation, zone: ZoneInfo) -> Reading:
+def read_document(
+    document: Document, catalogue: Catalogue, automation: Automation, zone: ZoneInfo
+) -> Reading:
     """Read every array of the document. Pure; what cannot be read is quarantined, nothing is raised.
 
     `zone` is the person's and places dates that come without an offset.
     """
     reading = Reading()
-    if document.grouping and automation.aggregation.strip().lower() in _SAYS_NO_GROUPING:
+    if document.grouping is not None and automation.aggregation.strip().lower() in _SAYS_NO_GROUPING:
         automation = replace(automation, aggregation=document.grouping)
     for name, content in document.arrays.items():
         if name == "metrics":

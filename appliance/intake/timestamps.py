@@ -137,5 +137,3 @@ def _instant(year: int, month: int, day: int, clock_us: int, offset_s: int) -> i
     except ValueError as error:
         raise BadTimestamp("there is no such day") from error
     return int(midnight.timestamp()) * SECOND_US + clock_us - offset_s * SECOND_US
-
-

@@ -22,7 +22,13 @@ from appliance.storage import advice, uploads
 from appliance.storage.database import Database
 
 RECENTLY = timedelta(days=7)
-_SUMS = {"datatype": "healthMetrics", "period": "none", "interval": "hours", "aggregatedata": "true", "aggregatesleep": "true"}
+_SUMS = {
+    "datatype": "healthMetrics",
+    "period": "none",
+    "interval": "hours",
+    "aggregatedata": "true",
+    "aggregatesleep": "true",
+}
 _NAMES_TOLD = 3
 
 
@@ -73,8 +79,10 @@ RULES = (
             _SUMS,
         ),
         judges=lambda told: bool(told.sums) and bool(told.upload.automation.period),
-        raised=lambda told: "since last sync" in told.upload.automation.period.lower()
-        and any(grain in (Grain.HOUR, Grain.DAY) for grain in told.sums),
+        raised=lambda told: (
+            "since last sync" in told.upload.automation.period.lower()
+            and any(grain in (Grain.HOUR, Grain.DAY) for grain in told.sums)
+        ),
     ),
     AdviceRule(
         Advice(
@@ -89,7 +97,9 @@ RULES = (
             },
         ),
         judges=lambda told: bool(told.reading.records.get(Kind.WORKOUT)),
-        raised=lambda told: any("version_1" in record.flags for record in told.reading.records.get(Kind.WORKOUT, ())),
+        raised=lambda told: any(
+            "version_1" in record.flags for record in told.reading.records.get(Kind.WORKOUT, ())
+        ),
     ),
     AdviceRule(
         Advice(
@@ -107,8 +117,10 @@ RULES = (
             "Some values come in units we do not know, so they wait in quarantine.",
             "Turn off Use Localized Units in the app's settings; then try the quarantine again.",
         ),
-        judges=lambda told: bool(told.reading.batches)
-        or any(item.reason is Reason.UNKNOWN_UNIT for item in told.reading.quarantined),
+        judges=lambda told: (
+            bool(told.reading.batches)
+            or any(item.reason is Reason.UNKNOWN_UNIT for item in told.reading.quarantined)
+        ),
         raised=lambda told: any(item.reason is Reason.UNKNOWN_UNIT for item in told.reading.quarantined),
     ),
     AdviceRule(
@@ -116,11 +128,18 @@ RULES = (
             "sleep_summarised_alone",
             "Sleep comes summarised while everything else comes as single readings; this mix makes the app drop stages.",
             "Make the automation anew with sleep summarised as the rest is; the app hides that switch.",
-            {"datatype": "healthMetrics", "period": "none", "aggregatedata": "false", "aggregatesleep": "false"},
+            {
+                "datatype": "healthMetrics",
+                "period": "none",
+                "aggregatedata": "false",
+                "aggregatesleep": "false",
+            },
         ),
         judges=lambda told: bool(told.reading.records.get(Kind.SLEEP)) and bool(told.reading.batches),
-        raised=lambda told: bool(told.reading.records.get(Kind.SLEEP))
-        and all(key.grain is Grain.RAW for key in told.reading.batches),
+        raised=lambda told: (
+            bool(told.reading.records.get(Kind.SLEEP))
+            and all(key.grain is Grain.RAW for key in told.reading.batches)
+        ),
     ),
     AdviceRule(
         Advice(
@@ -140,7 +159,9 @@ def advise(connection: Connection, upload: Upload, reading: Reading, now: dateti
     metrics = {key.metric for key in reading.batches}
     elsewhere: dict[str, str] = {}
     if automation_id and metrics:
-        elsewhere = uploads.sent_by_others(connection, upload.person_id, automation_id, metrics, now - RECENTLY)
+        elsewhere = uploads.sent_by_others(
+            connection, upload.person_id, automation_id, metrics, now - RECENTLY
+        )
     told = Evidence(reading, upload, elsewhere)
     judging = [rule for rule in RULES if rule.judges(told)]
     raised = [_worded(rule.advice, told) for rule in judging if rule.raised(told)]
@@ -169,4 +190,3 @@ class Advising:
         """Return what holds now, the newest first."""
         with self._database.transaction() as connection:
             return advice.of_person(connection, person_id)
-

@@ -97,7 +97,9 @@ class Explaining:
                 for strand in load_strands(connection, person_id, states, {metric: {number}}).get(metric, [])
                 if number in strand.rows.day
             ]
-            ids = {s.series_id: samples.upload_ids(connection, person_id, s.series_id, s.rows) for s in strands}
+            ids = {
+                s.series_id: samples.upload_ids(connection, person_id, s.series_id, s.rows) for s in strands
+            }
             revised = samples.revisions(
                 connection,
                 person_id,
@@ -118,7 +120,8 @@ class Explaining:
             rule=_WHOLE_RULE if rule.one_source else _RULES.get(rule.aggregate or "", _UNKNOWN_RULE),
             candidates=tuple(_candidates(rule, told, ids)),
             revisions=tuple(
-                Revision(row.start_at, row.value, row.upload_id, row.replaced_by, row.replaced_at) for row in revised
+                Revision(row.start_at, row.value, row.upload_id, row.replaced_by, row.replaced_at)
+                for row in revised
             ),
         )
 
@@ -156,4 +159,3 @@ def _why(place: int, part: Told) -> str:
     if part.shares and min(part.shares) < 1:
         return "Counted only for the time nothing more trusted covers, in proportion where it overlaps."
     return "Counted for the time nothing more trusted covers."
-

@@ -52,7 +52,12 @@ class Health:
     """Looks at the parts."""
 
     def __init__(
-        self, database: Database, cache: Cache, clock: Clock, telemetry: Telemetry, engine_states: EngineStates
+        self,
+        database: Database,
+        cache: Cache,
+        clock: Clock,
+        telemetry: Telemetry,
+        engine_states: EngineStates,
     ) -> None:
         self._database = database
         self._cache = cache
@@ -65,7 +70,9 @@ class Health:
         """Ask every part now."""
         parts = {
             "database": "ok" if self._database.answers() else "away: Postgres does not answer",
-            "cache": "ok" if self._cache.answers() else f"degraded: {self._cache.degraded}, limits are kept in memory",
+            "cache": "ok"
+            if self._cache.answers()
+            else f"degraded: {self._cache.degraded}, limits are kept in memory",
         }
         parts |= self._engine_states()
         self._telemetry.degraded.labels(part="cache").set(parts["cache"] != "ok")

@@ -57,8 +57,14 @@ class NewKey:
 class Keys:
     """Everything about API keys."""
 
-    def __init__(  # noqa: PLR0913  the gate stands between every part and the outside
-        self, database: Database, cache: KeyCache, limiter: Limiter, clock: Clock, telemetry: Telemetry, time_zone: str
+    def __init__(
+        self,
+        database: Database,
+        cache: KeyCache,
+        limiter: Limiter,
+        clock: Clock,
+        telemetry: Telemetry,
+        time_zone: str,
     ) -> None:
         self._database = database
         self._cache = cache
@@ -90,7 +96,12 @@ class Keys:
         return Admission(stored.key, tuple(allowances))
 
     def create(
-        self, name: str, scopes: Iterable[Scope], *, person_name: str | None = None, expires_days: int | None = None
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        person_name: str | None = None,
+        expires_days: int | None = None,
     ) -> NewKey:
         """Make a key for a person, who is added when new; the first person when none is named.
 
@@ -145,7 +156,11 @@ class Keys:
             person = people.find(connection, key.person_id)
         if not key.is_open(self._clock.now()):
             raise Conflict(f"The API key {key_id} is closed already; make a new one.")
-        days = None if key.expires_at is None else max(1, round((key.expires_at - key.created_at) / timedelta(days=1)))
+        days = (
+            None
+            if key.expires_at is None
+            else max(1, round((key.expires_at - key.created_at) / timedelta(days=1)))
+        )
         fresh = self.create(key.name, key.scopes, person_name=person.name, expires_days=days)
         with self._database.transaction() as connection:
             keys.note(connection, key_id, "rotated", f"to key {fresh.key.key_id}")
@@ -174,9 +189,13 @@ class Keys:
         if not hmac.compare_digest(expected, _keyed_hash(self._pepper(), secret)) or stored is None:
             raise KeyInvalid("This API key is not known here; copy it again, or make a new one.")
         if stored.key.revoked_at is not None:
-            raise KeyInvalid("This API key was revoked; make a new one and put it into the automation's headers.")
+            raise KeyInvalid(
+                "This API key was revoked; make a new one and put it into the automation's headers."
+            )
         if not stored.key.is_open(self._clock.now()):
-            raise KeyInvalid("This API key has expired; make a new one and put it into the automation's headers.")
+            raise KeyInvalid(
+                "This API key has expired; make a new one and put it into the automation's headers."
+            )
         return stored
 
     def _note_use(self, stored: StoredKey) -> None:

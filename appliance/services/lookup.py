@@ -72,6 +72,16 @@ class MetricSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricOfDay:
+    """One metric's truth of one day, in its unit."""
+
+    metric: str
+    display_name: str
+    unit: str
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
 class SamplePage:
     """Samples as stored, and the place to go on from (None at the end)."""
 
@@ -93,7 +103,7 @@ class Lookup:
             held = series.held_metrics(connection, person_id)
         return [self._summary(metric) for metric in held]
 
-    def samples(  # noqa: PLR0913  a window, a place in it and a length
+    def samples(
         self,
         person_id: int,
         name: str,
@@ -106,7 +116,9 @@ class Lookup:
         """Return stored samples of a metric in [start, end). Raises `NotFound` for a metric not held."""
         with self._database.transaction() as connection:
             metric, _ = self._held(connection, person_id, name)
-            rows = samples.page(connection, person_id, metric, start=start, end=end, after=after, limit=limit + 1)
+            rows = samples.page(
+                connection, person_id, metric, start=start, end=end, after=after, limit=limit + 1
+            )
         following = (rows[limit - 1].start_at, rows[limit - 1].series_id) if len(rows) > limit else None
         return SamplePage(rows[:limit], following)
 
@@ -129,6 +141,22 @@ class Lookup:
         known = self._catalogue.metrics.get(metric)
         return _points(rows, bucket, known.aggregate if known else None)
 
+    def day(self, person_id: int, day: date) -> list[MetricOfDay]:
+        """Return the truth of every metric told of one local day, ordered by key."""
+        with self._database.transaction() as connection:
+            units = {held.metric: held.unit for held in series.held_metrics(connection, person_id)}
+            rows = rollups.of_everything(connection, person_id, day)
+        return [
+            MetricOfDay(
+                row.metric, self._display_name(row.metric), units.get(row.metric, ""), _day_point(row)
+            )
+            for row in rows
+        ]
+
+    def _display_name(self, metric: str) -> str:
+        row = self._catalogue.metrics.get(metric)
+        return row.display_name if row else metric.replace("_", " ").capitalize()
+
     def series_json(
         self, person_id: int, name: str, *, first: date | None, last: date | None, bucket: Bucket
     ) -> bytes:
@@ -138,7 +166,10 @@ class Lookup:
         question = f"series:{metric}:{first}:{last}:{bucket}"
 
         def compute() -> list[dict[str, Any]]:
-            return [point.as_dict() for point in self.series(person_id, metric, first=first, last=last, bucket=bucket)]
+            return [
+                point.as_dict()
+                for point in self.series(person_id, metric, first=first, last=last, bucket=bucket)
+            ]
 
         return self._answered(person_id, generation, question, compute)
 
@@ -166,7 +197,7 @@ class Lookup:
             held.metric, held.unit, held.samples, held.first_at, held.last_at, tuple(sources), held.grains
         )
         if row is None:
-            return MetricSummary(held, held.metric.replace("_", " ").capitalize(), "new", None, None, 2)
+            return MetricSummary(held, self._display_name(held.metric), "new", None, None, 2)
         return MetricSummary(held, row.display_name, row.category, row.kind, row.aggregate, row.decimals)
 
 
@@ -178,12 +209,14 @@ def _check_span(first: date, last: date) -> None:
 def _points(rows: Sequence[Row[Any]], bucket: Bucket, aggregate: str | None) -> list[Point]:
     if bucket is Bucket.HOUR:
         return [point for row in rows for point in _hours(row)]
-    days = [
-        Point(midnight(row.day, row.utc_offset), row.value, row.min, row.max, row._mapping["count"]) for row in rows
-    ]
+    days = [_day_point(row) for row in rows]
     if bucket is Bucket.DAY:
         return days
     return list(_wider(days, bucket, aggregate))
+
+
+def _day_point(row: Row[Any]) -> Point:
+    return Point(midnight(row.day, row.utc_offset), row.value, row.min, row.max, row._mapping["count"])
 
 
 def _hours(row: Row[Any]) -> Iterable[Point]:
@@ -225,5 +258,3 @@ def _together(points: Sequence[Point], aggregate: str | None) -> float | None:
             return max(values)
         case _:
             return values[-1]
-
-

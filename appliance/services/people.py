@@ -29,4 +29,3 @@ class People:
         with self._database.transaction() as connection:
             found = people.find_by_name(connection, name)
             return found or people.add(connection, name, time_zone or self._time_zone)
-

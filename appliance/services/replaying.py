@@ -17,11 +17,13 @@ from sqlalchemy import Connection
 
 from appliance.catalog.load import Catalogue
 from appliance.domain.record import Kind
-from appliance.domain.upload import Upload
+from appliance.domain.upload import Upload, UploadState
 from appliance.domain.verdict import Verdict
+from appliance.foundation.clock import Clock
 from appliance.foundation.errors import NotFound, RequestError
 from appliance.services.resolving import resolve_days, rewrite
 from appliance.services.rules import rules_of
+from appliance.services.sleeping import Sleeping, is_derived
 from appliance.services.understanding import Understanding, Understood
 from appliance.storage import people, quarantine, removal, series, uploads
 from appliance.storage.database import Database, lock_person
@@ -58,20 +60,27 @@ class Report:
         return bool(self.released) or any(self.changes.values())
 
 
-class _Undone(Exception):  # noqa: N818  carries a dry run out of its transaction
+class _Undone(Exception):
     pass
 
 
 class Replaying:
     """Replays uploads."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, understanding: Understanding) -> None:
+    def __init__(
+        self, database: Database, catalogue: Catalogue, understanding: Understanding, clock: Clock
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
+        self._clock = clock
         self._understanding = understanding
 
     def everything(
-        self, *, since: date | None, dry_run: bool, on_progress: Callable[[int, int], None] = lambda _done, _all: None
+        self,
+        *,
+        since: date | None,
+        dry_run: bool,
+        on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> Report:
         """Replay all kept uploads of everybody, those received since a day (UTC) if one is given."""
         report = Report(dry_run)
@@ -96,7 +105,9 @@ class Replaying:
     def retry_quarantine(self, person_id: int) -> Report:
         """Replay the uploads of a person that brought what is in quarantine."""
         with self._database.transaction() as connection:
-            chosen = [(person_id, upload_id) for upload_id in quarantine.uploads_with_items(connection, person_id)]
+            chosen = [
+                (person_id, upload_id) for upload_id in quarantine.uploads_with_items(connection, person_id)
+            ]
         report = Report(dry_run=False)
         self._replay(chosen, report, lambda _done, _all: None)
         return report
@@ -118,7 +129,9 @@ class Replaying:
             with self._database.transaction() as connection:
                 self._replay_one(connection, person_id, upload_id, report)
             on_progress(done + 1, len(chosen))
-        log.info("replayed", uploads=report.uploads, released=report.released, changed=report.changes_anything)
+        log.info(
+            "replayed", uploads=report.uploads, released=report.released, changed=report.changes_anything
+        )
 
     def _replay_one(self, connection: Connection, person_id: int, upload_id: int, report: Report) -> None:
         settled = uploads.find(connection, person_id, upload_id)
@@ -133,6 +146,9 @@ class Replaying:
             report.unreadable += 1
             return
         report.uploads += 1
+        if settled.upload.state in (UploadState.REFUSED, UploadState.FAILED):
+            receipt = understood.receipt(settled.upload, (), 0)
+            uploads.settle(connection, receipt, person_id, self._clock.now(), understood.metrics)
         self._count(understood, report)
         self._take_back(connection, settled.upload, understood, report)
         report.released += quarantine.release(
@@ -156,14 +172,13 @@ class Replaying:
         states = series.of_person(connection, person_id, None)
         keys = {state.series_id: key for key, state in states.items()}
         told = {
-            (states[batch.key].series_id, start)
-            for batch, _ in (*understood.samples, *understood.slept.samples)
-            for start in batch.start
+            (states[batch.key].series_id, start) for batch, _ in understood.samples for start in batch.start
         }
         gone = [
             place
             for place in removal.samples_of(connection, person_id, upload_id)
             if (place.series_id, place.start) not in told
+            and not is_derived(keys[place.series_id], self._catalogue)
         ]
         if gone:
             removal.take_back_samples(connection, person_id, upload_id, gone)
@@ -177,10 +192,20 @@ class Replaying:
             fresh = series.of_person(connection, person_id, list(days))
             rewrite(connection, person_id, resolve_days(connection, person_id, rule_of, fresh, days), days)
         held = removal.records_of(connection, person_id, upload_id)
-        still = {(each.kind.value, each.identity) for found in understood.reading.records.values() for each in found}
-        still |= {(Kind.SLEEP.value, identity) for identity in understood.slept.identities}
-        lost = {place: record_id for place, record_id in held.items() if place not in still}
+        still = {
+            (each.kind.value, each.identity)
+            for found in understood.reading.records.values()
+            for each in found
+        }
+        lost = {
+            place: record_id
+            for place, record_id in held.items()
+            if place not in still and place[0] != Kind.SLEEP
+        }
         for kind, _ in lost:
             report.changes[kind].removed += 1
         removal.remove_records(connection, person_id, list(lost.values()))
-
+        sleeping = Sleeping(
+            connection, upload, self._catalogue, rules_of(connection, person_id, self._catalogue)
+        )
+        report.changes[Kind.SLEEP].removed += sleeping.take_back(understood.reading.sleep)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -18,25 +18,16 @@ from appliance.domain.nights import SourceNight, nights_of
 from appliance.domain.sample import DAY_S, DAY_US, SECOND_US, Batch, Grain, SeriesKey, local_day
 from appliance.domain.sleep import Segment, Session, Sessions, SleepStage, StageLine
 from appliance.domain.upload import Upload
-from appliance.domain.verdict import Judgement, Verdict
+from appliance.domain.verdict import Verdict
 from appliance.intake.sleep import FIELDS, SLEEP
 from appliance.services.rules import RuleOf
 from appliance.services.storing import Storing
-from appliance.storage import records, sleep
+from appliance.storage import records, removal, sleep
 
 # A session lasts at most a day, and offsets move its night by at most another.
 MARGIN_DAYS = 3
 
 SourceNights = Mapping[tuple[int, str], SourceNight]
-
-
-@dataclass(frozen=True, slots=True)
-class Slept:
-    """What became of an upload's sleep: a verdict an item, the derived samples, and the records that hold its sessions."""
-
-    verdicts: list[Verdict] = field(default_factory=list)
-    samples: list[tuple[Batch, Judgement]] = field(default_factory=list)
-    identities: set[str] = field(default_factory=set)
 
 
 class Sleeping:
@@ -52,27 +43,50 @@ class Sleeping:
         self._lines: dict[tuple[str, SleepStage], StageLine] = defaultdict(StageLine)
         self._days: set[int] = set()
 
-    def store(self, told: Sequence[Session | Segment]) -> Slept:
-        """Store what is told, in this order, and refresh the samples derived of the nights it touches."""
-        slept = Slept()
+    def store(self, told: Sequence[Session | Segment]) -> list[Verdict]:
+        """Store what is told, in this order, refresh the nights it touches, and return what became of each."""
         if not told:
-            return slept
+            return []
         held = self._load(told)
         before = self._nights()
         new: dict[Segment, None] = {}
         gone: dict[Segment, None] = {}
-        for item in told:
-            if isinstance(item, Session):
-                verdict, identity = self._take_session(replace(item, upload_ids=(self._upload.upload_id,)))
-                slept.identities.add(identity)
-            else:
-                verdict = self._take_segment(replace(item, upload_id=self._upload.upload_id), new, gone)
-            slept.verdicts.append(verdict)
-        sleep.write_segments(
-            self._connection, self._upload.person_id, new, (one for one in gone if one in held)
-        )
-        slept.samples.extend(self._derive(before, self._nights()))
-        return slept
+        verdicts = [
+            self._take_session(replace(item, upload_ids=(self._upload.upload_id,)))
+            if isinstance(item, Session)
+            else self._take_segment(replace(item, upload_id=self._upload.upload_id), new, gone)
+            for item in told
+        ]
+        makes_way = [segment for segment in gone if segment in held]
+        sleep.write_segments(self._connection, self._upload.person_id, new, makes_way)
+        self._derive(before, self._nights())
+        return verdicts
+
+    def take_back(self, told: Iterable[Session | Segment]) -> int:
+        """Remove what the upload brought before and no longer tells; return how much that was."""
+        person_id, upload_id = self._upload.person_id, self._upload.upload_id
+        places = {_place(item) for item in told}
+        sessions = {
+            record_id: session
+            for record_id, session in sleep.sessions_of_upload(self._connection, person_id, upload_id).items()
+            if _place(session) not in places
+        }
+        segments = [
+            segment
+            for segment in sleep.segments_of_upload(self._connection, person_id, upload_id)
+            if _place(segment) not in places
+        ]
+        gone: list[Session | Segment] = [*sessions.values(), *segments]
+        if gone:
+            self._load(gone)
+            before = self._nights()
+            removal.remove_records(self._connection, person_id, list(sessions))
+            sleep.write_segments(self._connection, person_id, (), segments)
+            self._load(gone)
+            for item in gone:
+                self._touch(item.night if isinstance(item, Session) else local_day(item.end, item.offset))
+            self._derive(before, self._nights())
+        return len(gone)
 
     def _load(self, told: Iterable[Session | Segment]) -> set[Segment]:
         begins = [item.begin if isinstance(item, Session) else item.start for item in told]
@@ -80,6 +94,7 @@ class Sleeping:
         held = sleep.sessions_between(self._connection, self._upload.person_id, *span)
         self._sessions = Sessions(held.values())
         self._record_ids = {session.identity: record_id for record_id, session in held.items()}
+        self._lines.clear()
         segments = sleep.segments_between(self._connection, self._upload.person_id, *span)
         for segment in segments:
             self._lines[segment.source, segment.stage].take(segment)
@@ -93,7 +108,7 @@ class Sleeping:
         )
         return {(night.day, of_source.source): of_source for night in nights for of_source in night.sources}
 
-    def _take_session(self, told: Session) -> tuple[Verdict, str]:
+    def _take_session(self, told: Session) -> Verdict:
         verdict, stands, made_way = self._sessions.take(told)
         self._touch(told.night, stands.night)
         if verdict in (Verdict.STORED, Verdict.REVISED):
@@ -110,7 +125,7 @@ class Sleeping:
                 stands.as_record(),
                 record_id,
             )
-        return verdict, stands.identity
+        return verdict
 
     def _take_segment(self, told: Segment, new: dict[Segment, None], gone: dict[Segment, None]) -> Verdict:
         verdict, clips = self._lines[told.source, told.stage].take(told)
@@ -126,7 +141,7 @@ class Sleeping:
         """Remember a day and its neighbours, to which a night may move."""
         self._days.update(day + step for day in days for step in (-1, 0, 1))
 
-    def _derive(self, before: SourceNights, after: SourceNights) -> list[tuple[Batch, Judgement]]:
+    def _derive(self, before: SourceNights, after: SourceNights) -> None:
         """Store the totals of the touched nights.
 
         A sample is stamped with the newest upload that the night is made of, also when an older one has just been
@@ -146,13 +161,9 @@ class Sleeping:
                 _append(
                     by_upload[stamp].setdefault(key, Batch(key, cumulative=True)), place[0], offset, value
                 )
-        return [
-            judged
-            for stamp, batches in sorted(by_upload.items())
-            for judged in Storing(
-                self._connection, replace(self._upload, upload_id=stamp), self._rule_of
-            ).store(batches)
-        ]
+        for upload_id, batches in sorted(by_upload.items()):
+            upload = replace(self._upload, upload_id=upload_id)
+            Storing(self._connection, upload, self._rule_of).store(batches)
 
     def _totals(self, night: SourceNight) -> dict[tuple[SeriesKey, int], float | None]:
         """Return the night's hours by series and offset of its midnight; 0 in bed beside sleep means nobody looked."""
@@ -168,6 +179,16 @@ class Sleeping:
             for name, field in FIELDS.items()
             if hours[name] is not None
         }
+
+
+def is_derived(key: SeriesKey, catalogue: Catalogue) -> bool:
+    """Whether the samples of a series are made of nights, which alone decide what they say."""
+    metric = catalogue.metrics.get(key.metric)
+    return metric is not None and metric.hae_name == SLEEP and key.grain is Grain.DAY
+
+
+def _place(item: Session | Segment) -> tuple[str, ...]:
+    return (item.identity,) if isinstance(item, Session) else (item.source, item.stage, str(item.start))
 
 
 def _append(batch: Batch, day: int, offset: int, value: float | None) -> None:

@@ -157,10 +157,7 @@ def _windows(state: SeriesState, batch: Batch) -> list[Window]:
     ordered = starts if all(map(le, starts, starts[1:])) else sorted(starts)
     gaps = [n for n, gap in enumerate(map(sub, ordered[1:], ordered), 1) if gap > _GAP_US]
     edges = [0, *gaps, len(ordered)]
-    return [
-        Window(state.series_id, ordered[begin], ordered[end - 1])
-        for begin, end in pairwise(edges)
-    ]
+    return [Window(state.series_id, ordered[begin], ordered[end - 1]) for begin, end in pairwise(edges)]
 
 
 def _rows_of_batch(batch: Batch, positions: Sequence[int], told: int) -> Rows:

@@ -11,30 +11,28 @@ from sqlalchemy import Connection
 from appliance.catalog.load import Catalogue
 from appliance.domain.record import Kind
 from appliance.domain.sample import Batch
-from appliance.domain.upload import Counts, Upload
+from appliance.domain.upload import Advice, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.domain.verdict import Judgement, Verdict
 from appliance.intake.document import open_document
 from appliance.intake.read import read_document
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.services.rules import rules_of
-from appliance.services.sleeping import Sleeping, Slept
+from appliance.services.sleeping import Sleeping
 from appliance.services.storing import Storing, count_records, count_samples
 from appliance.storage import people, quarantine, records
 from appliance.storage.database import lock_person
 
+ERRORS_TOLD = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What a body said and what became of it. `newly_kept` counts items that are new in quarantine.
-
-    `slept` has what was derived of its sleep, which is in no receipt.
-    """
+    """What a body said and what became of it. `newly_kept` counts items that are new in quarantine."""
 
     reading: Reading
     samples: Sequence[tuple[Batch, Judgement]]
     records: dict[Kind, list[Verdict]]
     newly_kept: int
-    slept: Slept
 
     def counts(self) -> dict[str, Counts]:
         """Return what became of the items, by kind."""
@@ -42,9 +40,35 @@ class Understood:
         return {
             kind: count_samples(received, set_aside[kind], self.samples)
             if kind == SAMPLES
-            else count_records(received, set_aside[kind], self.records.get(Kind(kind), ()) if kind in set(Kind) else ())
+            else count_records(
+                received, set_aside[kind], self.records.get(Kind(kind), ()) if kind in set(Kind) else ()
+            )
             for kind, received in self.reading.received.items()
         }
+
+    @property
+    def metrics(self) -> set[str]:
+        """The metrics of which it told samples."""
+        return {key.metric for key in self.reading.batches}
+
+    def receipt(self, upload: Upload, advice: Sequence[Advice], processing_ms: int) -> Receipt:
+        """Return the answer to the upload."""
+        kinds = self.counts()
+        counts = sum(kinds.values(), Counts())
+        told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised or self.newly_kept)
+        return Receipt(
+            request_id=upload.request_id,
+            upload_id=upload.upload_id,
+            status=UploadState.UNCHANGED if told_nothing_new else UploadState.PROCESSED,
+            counts=counts,
+            kinds=kinds,
+            errors=tuple(
+                ItemError(item.path, item.reason, item.detail)
+                for item in self.reading.quarantined[:ERRORS_TOLD]
+            ),
+            advice=tuple(advice),
+            processing_ms=processing_ms,
+        )
 
 
 class Understanding:
@@ -69,10 +93,8 @@ class Understanding:
             kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
             for kind, found in reading.records.items()
         }
-        slept = Sleeping(connection, upload, self._catalogue, rule_of).store(reading.sleep)
-        if slept.verdicts:
-            verdicts[Kind.SLEEP] = slept.verdicts
+        verdicts[Kind.SLEEP] = Sleeping(connection, upload, self._catalogue, rule_of).store(reading.sleep)
         newly_kept = quarantine.keep(
             connection, upload.person_id, upload.upload_id, reading.quarantined, upload.received_at
         )
-        return Understood(reading, judged, verdicts, newly_kept, slept)
+        return Understood(reading, judged, verdicts, newly_kept)

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from appliance.domain.key import ApiKey, Scope
-from appliance.domain.upload import Automation, Counts, ItemError, Receipt, Upload, UploadState
+from appliance.domain.upload import Automation, Counts, Receipt, Upload, UploadState
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import (
     DependencyError,
@@ -28,15 +28,14 @@ from appliance.foundation.errors import (
 )
 from appliance.foundation.settings import Settings
 from appliance.foundation.telemetry import Telemetry
-from appliance.services.advising import advise
 from appliance.intake.document import is_readable
+from appliance.services.advising import advise
 from appliance.services.keys import Admission, Keys
 from appliance.services.understanding import Understanding
 from appliance.storage import uploads
 from appliance.storage.database import Database
 from appliance.storage.uploads import Settled
 
-ERRORS_TOLD = 50
 # A request that dies on its way leaves its upload to the worker after this time.
 LEASE = timedelta(minutes=2)
 RETRY_AFTER = timedelta(minutes=1)
@@ -65,8 +64,14 @@ class Arrival:
 class Uploads:
     """Accepts uploads, works on them and looks them up."""
 
-    def __init__(  # noqa: PLR0913  this is where all parts of the way meet
-        self, database: Database, keys: Keys, understanding: Understanding, settings: Settings, clock: Clock, telemetry: Telemetry
+    def __init__(
+        self,
+        database: Database,
+        keys: Keys,
+        understanding: Understanding,
+        settings: Settings,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -209,23 +214,9 @@ class Uploads:
 
     def _read_and_store(self, connection: Connection, upload: Upload, body: bytes, started: float) -> Receipt:
         understood = self._understanding.understand(connection, upload, body)
-        reading, kinds = understood.reading, understood.counts()
-        counts = sum(kinds.values(), Counts())
-        told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised or understood.newly_kept)
-        receipt = Receipt(
-            request_id=upload.request_id,
-            upload_id=upload.upload_id,
-            status=UploadState.UNCHANGED if told_nothing_new else UploadState.PROCESSED,
-            counts=counts,
-            kinds=kinds,
-            errors=tuple(
-                ItemError(item.path, item.reason, item.detail) for item in reading.quarantined[:ERRORS_TOLD]
-            ),
-            advice=tuple(advise(connection, upload, reading, upload.received_at)),
-            processing_ms=round((time.perf_counter() - started) * 1000),
-        )
-        metrics = {key.metric for key in reading.batches}
-        uploads.settle(connection, receipt, upload.person_id, self._clock.now(), metrics)
+        advice = advise(connection, upload, understood.reading, upload.received_at)
+        receipt = understood.receipt(upload, advice, round((time.perf_counter() - started) * 1000))
+        uploads.settle(connection, receipt, upload.person_id, self._clock.now(), understood.metrics)
         return receipt
 
     def _tell(self, receipt: Receipt, started: float) -> None:
@@ -238,7 +229,9 @@ class Uploads:
                 self._telemetry.items.labels(outcome=outcome).inc(count)
         for error in receipt.errors:
             self._telemetry.quarantined.labels(reason=error.reason).inc()
-        log.info("upload_processed", status=receipt.status, duration_ms=round(elapsed * 1000), **counts.as_dict())
+        log.info(
+            "upload_processed", status=receipt.status, duration_ms=round(elapsed * 1000), **counts.as_dict()
+        )
 
 
 def _accepted(upload: Upload) -> Receipt:

@@ -14,7 +14,12 @@ from appliance.storage.tables import advice
 
 
 def renew(
-    connection: Connection, person_id: int, upload_id: int, at: datetime, raised: Sequence[Advice], judged: Iterable[str]
+    connection: Connection,
+    person_id: int,
+    upload_id: int,
+    at: datetime,
+    raised: Sequence[Advice],
+    judged: Iterable[str],
 ) -> None:
     """Keep what an upload raised, and drop what it could have raised and did not."""
     cleared = set(judged) - {each.code for each in raised}
@@ -45,6 +50,8 @@ def of_person(connection: Connection, person_id: int) -> list[Row[Any]]:
     """Return what holds now, the newest first."""
     return list(
         connection.execute(
-            select(advice).where(advice.c.person_id == person_id).order_by(advice.c.last_seen_at.desc(), advice.c.code)
+            select(advice)
+            .where(advice.c.person_id == person_id)
+            .order_by(advice.c.last_seen_at.desc(), advice.c.code)
         )
     )

@@ -33,6 +33,7 @@ _DOUBLES = struct.Struct(">4xd")
 
 SAMPLE_COLUMNS = "person_id, series_id, start_at, utc_offset, duration, value, min, max, upload_id, extra"
 
+
 def pack_samples(
     batch: Batch, positions: Sequence[int], person_id: int, series_id: int, upload_id: int
 ) -> bytes:
@@ -45,7 +46,26 @@ def pack_samples(
         rows = columns if whole else _picked(columns, positions)
         return b"".join(
             [
-                pack(_FIELDS, 8, person_id, 8, series_id, 8, start - EPOCH_US, 4, offset, 4, duration, 8, value, -1, -1, 8, upload_id, -1)
+                pack(
+                    _FIELDS,
+                    8,
+                    person_id,
+                    8,
+                    series_id,
+                    8,
+                    start - EPOCH_US,
+                    4,
+                    offset,
+                    4,
+                    duration,
+                    8,
+                    value,
+                    -1,
+                    -1,
+                    8,
+                    upload_id,
+                    -1,
+                )
                 for start, offset, duration, value in rows
             ]
         )
@@ -56,8 +76,31 @@ def pack_samples(
         )
         return b"".join(
             [
-                pack(_FIELDS, 8, person_id, 8, series_id, 8, start - EPOCH_US, 4, offset, 4, duration, 8, value, 8, low, 8, high, 8, upload_id, -1)
-                for start, offset, duration, value, low, high in (ranges if whole else _picked(ranges, positions))
+                pack(
+                    _FIELDS,
+                    8,
+                    person_id,
+                    8,
+                    series_id,
+                    8,
+                    start - EPOCH_US,
+                    4,
+                    offset,
+                    4,
+                    duration,
+                    8,
+                    value,
+                    8,
+                    low,
+                    8,
+                    high,
+                    8,
+                    upload_id,
+                    -1,
+                )
+                for start, offset, duration, value, low, high in (
+                    ranges if whole else _picked(ranges, positions)
+                )
             ]
         )
     return b"".join(_pack_one(batch, at, person_id, series_id, upload_id) for at in positions)
@@ -70,7 +113,17 @@ def _picked(rows: Iterable[Any], positions: Sequence[int]) -> Iterator[Any]:
 
 def _pack_one(batch: Batch, at: int, person_id: int, series_id: int, upload_id: int) -> bytes:
     start = _START.pack(
-        _FIELDS, 8, person_id, 8, series_id, 8, batch.start[at] - EPOCH_US, 4, batch.offset[at], 4, batch.duration[at]
+        _FIELDS,
+        8,
+        person_id,
+        8,
+        series_id,
+        8,
+        batch.start[at] - EPOCH_US,
+        4,
+        batch.offset[at],
+        4,
+        batch.duration[at],
     )
     numbers = (batch.value[at], *batch.bounds(at))
     doubles = b"".join(_NULL if number is None else _DOUBLE.pack(8, number) for number in numbers)
@@ -82,7 +135,6 @@ def _jsonb(value: dict[str, Any] | None) -> bytes:
         return _NULL
     text = b"\x01" + json.dumps(value, ensure_ascii=False).encode()  # a version number precedes the text
     return struct.pack(">i", len(text)) + text
-
 
 
 def int_array(value: bytes, width: int) -> list[int]:

@@ -18,7 +18,7 @@ LOCK_TIMEOUT_MS = 30_000
 _DISK_FULL = "53100"
 
 
-class StatementFailed(Exception):  # noqa: N818  says what happened, as the other errors do
+class StatementFailed(Exception):
     """Postgres refused a statement. Its own error quotes the row; this one can go to the log."""
 
     def __init__(self, sqlstate: str | None, sentence: str) -> None:
@@ -52,7 +52,9 @@ class Database:
         try:
             with self._engine.begin() as connection:
                 connection.execute(
-                    text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+                    text(
+                        f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
+                    )
                 )
                 yield connection
         except (DBAPIError, psycopg.Error) as error:
@@ -90,7 +92,9 @@ def lock_person(connection: Connection, person_id: int) -> None:
     What is held is compared with what came and then written without a unique-key conflict in between, so there
     is one writer per person at a time, across all instances on this database.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(:space, :person)"), {"space": 0x48B, "person": person_id % 2**31})
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(:space, :person)"), {"space": 0x48B, "person": person_id % 2**31}
+    )
 
 
 def _with_driver(url: str) -> str:

@@ -25,8 +25,6 @@ _COLUMNS = (
 )
 
 
-
-
 def shared_secret(connection: Connection, name: str, fresh: bytes) -> bytes:
     """Return a secret every instance on this database shares, storing `fresh` if there is none yet."""
     connection.execute(upsert(appliance).values(name=name, value=fresh).on_conflict_do_nothing())

@@ -45,7 +45,8 @@ def keep(
         statement = statement.on_conflict_do_update(
             index_elements=["person_id", "fingerprint"],
             set_={
-                name: statement.excluded[name] for name in ("last_upload_id", "last_seen_at", "reason", "detail")
+                name: statement.excluded[name]
+                for name in ("last_upload_id", "last_seen_at", "reason", "detail")
             },
         )
         # xmax is 0 for a row that this statement inserted.
@@ -62,7 +63,9 @@ def count(connection: Connection, person_id: int) -> int:
 
 
 def _fingerprint(item: Quarantined) -> bytes:
-    text = json.dumps([item.kind, item.name, storable(item.item)], sort_keys=True, ensure_ascii=True, default=str)
+    text = json.dumps(
+        [item.kind, item.name, storable(item.item)], sort_keys=True, ensure_ascii=True, default=str
+    )
     return hashlib.sha256(text.encode()).digest()
 
 

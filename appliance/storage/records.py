@@ -119,7 +119,9 @@ def find(connection: Connection, person_id: int, kind: Kind, record_id: int) -> 
 def counts(connection: Connection, person_id: int) -> dict[str, int]:
     """Return how many records of each kind are held."""
     rows = connection.execute(
-        select(record.c.kind, func.count().label("n")).where(record.c.person_id == person_id).group_by(record.c.kind)
+        select(record.c.kind, func.count().label("n"))
+        .where(record.c.person_id == person_id)
+        .group_by(record.c.kind)
     )
     return {row.kind: row.n for row in rows}
 
@@ -135,7 +137,9 @@ def revisions(connection: Connection, person_id: int, record_id: int) -> list[Ro
     )
 
 
-def tracks(connection: Connection, person_id: int, record_id: int, name: str | None = None) -> list[StoredTrack]:
+def tracks(
+    connection: Connection, person_id: int, record_id: int, name: str | None = None
+) -> list[StoredTrack]:
     """Return a record's tracks, ordered by name; one of them when named."""
     query = (
         select(record_track)
@@ -202,7 +206,9 @@ def _held_with_id(
     if not starts:
         return set()
     rows = connection.execute(
-        _of_kind(person_id, records[0].kind).where(record.c.start_at.in_([instant(start, 0) for start in starts]))
+        _of_kind(person_id, records[0].kind).where(
+            record.c.start_at.in_([instant(start, 0) for start in starts])
+        )
     )
     return {(held.start, held.end, label) for held, label in ((as_held(row), row.label) for row in rows)}
 
@@ -285,7 +291,9 @@ def _write_tracks(connection: Connection, person_id: int, record_id: int, told: 
                 "at": _array([instant(at, 0).isoformat() for at in track.at]),
                 "channels": list(track.channels),
                 "units": json.dumps(track.units),
-                "values": _array([_array(map(_literal, column)) for column in track.channels.values() if column]),
+                "values": _array(
+                    [_array(map(_literal, column)) for column in track.channels.values() if column]
+                ),
             },
         )
 

@@ -117,5 +117,3 @@ def remove_records(connection: Connection, person_id: int, record_ids: Sequence[
         connection.execute(
             delete(record).where(record.c.person_id == person_id, record.c.record_id.in_(record_ids))
         )
-
-

@@ -38,7 +38,11 @@ def forget_days(connection: Connection, person_id: int, days: Mapping[str, Itera
             " WHERE rollup.person_id = :person AND rollup.metric = gone.metric"
             " AND rollup.day = date '1970-01-01' + gone.n"
         ),
-        {"person": person_id, "metrics": [metric for metric, _ in places], "days": [day for _, day in places]},
+        {
+            "person": person_id,
+            "metrics": [metric for metric, _ in places],
+            "days": [day for _, day in places],
+        },
     )
 
 
@@ -91,6 +95,17 @@ def of_days(connection: Connection, person_id: int, metric: str, first: date, la
     )
 
 
+def of_everything(connection: Connection, person_id: int, day: date) -> list[Row[Any]]:
+    """Return the rollups of every metric on one day, ordered by metric."""
+    return list(
+        connection.execute(
+            select(rollup)
+            .where(rollup.c.person_id == person_id, rollup.c.day == day)
+            .order_by(rollup.c.metric)
+        )
+    )
+
+
 def of_numbers(connection: Connection, person_id: int, metric: str, days: Iterable[int]) -> list[Row[Any]]:
     """Return the rollups of a metric on these days (numbers from 1970-01-01)."""
     return list(
@@ -135,7 +150,9 @@ def _same(one: float | None, other: float | None) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def day_values(connection: Connection, person_id: int, metric: str, first: date, last: date) -> list[Row[Any]]:
+def day_values(
+    connection: Connection, person_id: int, metric: str, first: date, last: date
+) -> list[Row[Any]]:
     """Return the days of a metric without their hours, from the first to the last, both included, ordered."""
     return list(
         connection.execute(
@@ -154,7 +171,10 @@ def _pack(day: Day) -> bytes:
         (
             _FOUR.pack(4, day.day - _DAYS_FROM_2000),
             _FOUR.pack(4, day.offset),
-            *(_NULL if number is None else _EIGHT.pack(8, number) for number in (day.value, day.minimum, day.maximum)),
+            *(
+                _NULL if number is None else _EIGHT.pack(8, number)
+                for number in (day.value, day.minimum, day.maximum)
+            ),
             _FOUR.pack(4, day.count),
             _whole(_TIMESTAMPTZ, "q", 8, [start - binary.EPOCH_US for start in hours.start]),
             _doubles(hours.value),
@@ -183,4 +203,3 @@ def _array(type_id: int, count: int, items: bytes, *, has_nulls: bool = False) -
     if not count:
         return struct.pack(">iiii", 12, 0, 0, type_id)
     return struct.pack(">iiiiii", 20 + len(items), 1, int(has_nulls), type_id, count, 1) + items
-

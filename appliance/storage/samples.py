@@ -111,7 +111,11 @@ def _stored(columns: Sequence[bytes | None]) -> Stored:
 
 def _numbers(array: bytes, *, has_nulls: bool) -> list[float | None]:
     numbers: list[float | None] = list(binary.double_array(array))
-    return [None if number is None or math.isnan(number) else number for number in numbers] if has_nulls else numbers
+    return (
+        [None if number is None or math.isnan(number) else number for number in numbers]
+        if has_nulls
+        else numbers
+    )
 
 
 def _joined(one: Stored, other: Stored) -> Stored:
@@ -178,7 +182,7 @@ _REVISE = text(
 )
 
 
-def page_of_series(  # noqa: PLR0913  a window, a place in it and a length
+def page_of_series(
     connection: Connection,
     person_id: int,
     series_id: int,

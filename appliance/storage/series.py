@@ -72,7 +72,11 @@ def of_person(
             series.c.least_offset,
             series.c.greatest_offset,
         )
-        .join_from(series, source, (series.c.person_id == source.c.person_id) & (series.c.source_id == source.c.source_id))
+        .join_from(
+            series,
+            source,
+            (series.c.person_id == source.c.person_id) & (series.c.source_id == source.c.source_id),
+        )
         .where(series.c.person_id == person_id)
     )
     if metrics is not None:
@@ -100,7 +104,9 @@ def add(connection: Connection, person_id: int, keys: Sequence[SeriesKey]) -> di
     connection.execute(
         upsert(source).on_conflict_do_nothing(), [{"person_id": person_id, "name": name} for name in names]
     )
-    found = select(source.c.name, source.c.source_id).where(source.c.person_id == person_id, source.c.name.in_(names))
+    found = select(source.c.name, source.c.source_id).where(
+        source.c.person_id == person_id, source.c.name.in_(names)
+    )
     source_ids = {row.name: row.source_id for row in connection.execute(found)}
     names_of = {source_id: name for name, source_id in source_ids.items()}
     rows = connection.execute(
@@ -170,14 +176,24 @@ def held_metrics(connection: Connection, person_id: int) -> list[HeldMetric]:
             func.array_agg(source.c.name.distinct()).label("sources"),
             func.array_agg(series.c.grain.distinct()).label("grains"),
         )
-        .join_from(series, source, (series.c.person_id == source.c.person_id) & (series.c.source_id == source.c.source_id))
+        .join_from(
+            series,
+            source,
+            (series.c.person_id == source.c.person_id) & (series.c.source_id == source.c.source_id),
+        )
         .where(series.c.person_id == person_id, series.c.samples > 0)
         .group_by(series.c.metric)
         .order_by(series.c.metric)
     )
     return [
         HeldMetric(
-            row.metric, row.unit, int(row.samples), row.first_at, row.last_at, tuple(row.sources), tuple(row.grains)
+            row.metric,
+            row.unit,
+            int(row.samples),
+            row.first_at,
+            row.last_at,
+            tuple(row.sources),
+            tuple(row.grains),
         )
         for row in rows
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text
 
 from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import Kind
@@ -19,6 +19,27 @@ from appliance.storage.tables import record, sleep_segment
 
 def sessions_between(connection: Connection, person_id: int, first: int, last: int) -> dict[int, Session]:
     """Return sessions that start within the stretch (µs since 1970 UTC, both included), by the id of their record."""
+    return _sessions(connection, person_id, record.c.start_at.between(instant(first, 0), instant(last, 0)))
+
+
+def sessions_of_upload(connection: Connection, person_id: int, upload_id: int) -> dict[int, Session]:
+    """Return sessions whose present version came with this upload, by the id of their record."""
+    return _sessions(connection, person_id, record.c.upload_id == upload_id)
+
+
+def segments_between(connection: Connection, person_id: int, first: int, last: int) -> list[Segment]:
+    """Return segments that start within the stretch (µs since 1970 UTC, both included), by start."""
+    return _segments(
+        connection, person_id, sleep_segment.c.start_at.between(instant(first, 0), instant(last, 0))
+    )
+
+
+def segments_of_upload(connection: Connection, person_id: int, upload_id: int) -> list[Segment]:
+    """Return segments that came with this upload, by start."""
+    return _segments(connection, person_id, sleep_segment.c.upload_id == upload_id)
+
+
+def _sessions(connection: Connection, person_id: int, which: ColumnElement[bool]) -> dict[int, Session]:
     rows = connection.execute(
         select(
             record.c.record_id,
@@ -28,11 +49,7 @@ def sessions_between(connection: Connection, person_id: int, first: int, last: i
             record.c.flags,
             record.c.upload_id,
         )
-        .where(
-            record.c.person_id == person_id,
-            record.c.kind == Kind.SLEEP,
-            record.c.start_at.between(instant(first, 0), instant(last, 0)),
-        )
+        .where(record.c.person_id == person_id, record.c.kind == Kind.SLEEP, which)
         .order_by(record.c.start_at, record.c.record_id)
     )
     return {
@@ -41,14 +58,10 @@ def sessions_between(connection: Connection, person_id: int, first: int, last: i
     }
 
 
-def segments_between(connection: Connection, person_id: int, first: int, last: int) -> list[Segment]:
-    """Return segments that start within the stretch (µs since 1970 UTC, both included), by start."""
+def _segments(connection: Connection, person_id: int, which: ColumnElement[bool]) -> list[Segment]:
     rows = connection.execute(
         select(sleep_segment)
-        .where(
-            sleep_segment.c.person_id == person_id,
-            sleep_segment.c.start_at.between(instant(first, 0), instant(last, 0)),
-        )
+        .where(sleep_segment.c.person_id == person_id, which)
         .order_by(sleep_segment.c.start_at, sleep_segment.c.source, sleep_segment.c.stage)
     )
     return [

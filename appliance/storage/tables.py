@@ -111,7 +111,13 @@ upload = Table(
     Column("automation_aggregation", Text, nullable=False, server_default=""),
     Column("automation_period", Text, nullable=False, server_default=""),
     Column("session_id", Text, nullable=False, server_default=""),
-    Column("metrics", ARRAY(Text), nullable=False, server_default="{}", comment="Metrics of which it told samples"),
+    Column(
+        "metrics",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="Metrics of which it told samples",
+    ),
     *(Column(name, BigInteger, nullable=False, server_default="0") for name in _COUNTS),
     Column("kinds", JSONB, nullable=False, server_default="{}"),
     Column("errors", JSONB, nullable=False, server_default="[]"),
@@ -149,7 +155,11 @@ series = Table(
     Column("samples", BigInteger, nullable=False, server_default="0"),
     Column("first_at", Instant),
     Column("last_at", Instant),
-    Column("least_offset", Integer, comment="Of all offsets its samples ever came with; so a local day is found exactly"),
+    Column(
+        "least_offset",
+        Integer,
+        comment="Of all offsets its samples ever came with; so a local day is found exactly",
+    ),
     Column("greatest_offset", Integer),
     Column("generation", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("person_id", "metric", "source_id", "grain", "unit"),
@@ -175,7 +185,9 @@ sample = Table(
     Column("upload_id", BigInteger, nullable=False),
     Column("extra", JSONB, comment="Further fields of the item as sent"),
     # What one upload brought lies together, so a block-range index finds it and costs the hot path nothing.
-    Index("sample_upload_id_idx", "upload_id", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
+    Index(
+        "sample_upload_id_idx", "upload_id", postgresql_using="brin", postgresql_with={"autosummarize": "on"}
+    ),
 )
 
 revision = Table(
@@ -219,8 +231,18 @@ quarantine = Table(
     metadata,
     Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
     Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False, comment="Of kind, name, unit and item, so that a re-send is not kept twice"),
-    Column("upload_id", BigInteger, nullable=False, comment="The first upload that brought it; its body holds the item"),
+    Column(
+        "fingerprint",
+        LargeBinary,
+        nullable=False,
+        comment="Of kind, name, unit and item, so that a re-send is not kept twice",
+    ),
+    Column(
+        "upload_id",
+        BigInteger,
+        nullable=False,
+        comment="The first upload that brought it; its body holds the item",
+    ),
     Column("last_upload_id", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -260,7 +282,9 @@ record_track = Table(
     Column("person_id", BigInteger, primary_key=True),
     Column("record_id", BigInteger, primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("start_at", ARRAY(Instant), nullable=False, comment="Empty when the record tells start and frequency"),
+    Column(
+        "start_at", ARRAY(Instant), nullable=False, comment="Empty when the record tells start and frequency"
+    ),
     Column("channels", ARRAY(Text), nullable=False),
     Column("units", JSONB, nullable=False),
     Column("values", ARRAY(Double, dimensions=2), nullable=False, comment="One row a channel"),
@@ -279,7 +303,12 @@ record_revision = Table(
     Column("person_id", BigInteger, primary_key=True),
     Column("record_id", BigInteger, primary_key=True),
     Column("replaced_by", BigInteger, primary_key=True),
-    Column("upload_id", BigInteger, nullable=False, comment="The upload the version came with; its body has the tracks"),
+    Column(
+        "upload_id",
+        BigInteger,
+        nullable=False,
+        comment="The upload the version came with; its body has the tracks",
+    ),
     Column("replaced_at", Instant, nullable=False),
     Column("content", JSONB, nullable=False),
     ForeignKeyConstraint(

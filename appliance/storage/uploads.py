@@ -11,12 +11,13 @@ from typing import Any
 import zstandard
 from sqlalchemy import ARRAY, Connection, Select, Text, cast, func, insert, select, text, update
 
-
 from appliance.domain.localday import microseconds, midnight
 from appliance.domain.upload import Advice, Automation, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.storage.tables import upload
 
-ZSTD_LEVEL = 1  # one body in ten milliseconds; higher levels save little on JSON and cost the phone's patience
+ZSTD_LEVEL = (
+    1  # one body in ten milliseconds; higher levels save little on JSON and cost the phone's patience
+)
 
 _COLUMNS = (
     upload.c.person_id,
@@ -112,15 +113,13 @@ def claim(connection: Connection, person_id: int, upload_id: int) -> Upload | No
 
 def claim_due(connection: Connection, at: datetime) -> Upload | None:
     """Take the oldest upload that is waiting for a worker, passing over those that others work on."""
-    return _claimed(connection, _claimable().where(upload.c.due_at <= at).order_by(upload.c.upload_id).limit(1))
+    return _claimed(
+        connection, _claimable().where(upload.c.due_at <= at).order_by(upload.c.upload_id).limit(1)
+    )
 
 
 def _claimable() -> Select[Any]:
-    return (
-        select(*_COLUMNS)
-        .where(upload.c.state == UploadState.RECEIVED)
-        .with_for_update(skip_locked=True)
-    )
+    return select(*_COLUMNS).where(upload.c.state == UploadState.RECEIVED).with_for_update(skip_locked=True)
 
 
 def _claimed(connection: Connection, query: Select[Any]) -> Upload | None:
@@ -159,10 +158,14 @@ def settle(
 
 def refuse(connection: Connection, person_id: int, upload_id: int, why: str, at: datetime) -> None:
     """Note that the body could not be opened; its bytes stay."""
-    _write(connection, person_id, upload_id, state=UploadState.REFUSED, due_at=None, failure=why, processed_at=at)
+    _write(
+        connection, person_id, upload_id, state=UploadState.REFUSED, due_at=None, failure=why, processed_at=at
+    )
 
 
-def postpone(connection: Connection, person_id: int, upload_id: int, why: str, until: datetime, attempts_allowed: int) -> None:
+def postpone(
+    connection: Connection, person_id: int, upload_id: int, why: str, until: datetime, attempts_allowed: int
+) -> None:
     """Note that working on the upload failed: it is tried again later, and given up after some attempts."""
     attempts = connection.execute(
         update(upload)
@@ -196,7 +199,9 @@ def ids_since(connection: Connection, person_id: int, since: date | None) -> lis
     query = (
         select(upload.c.upload_id)
         .where(
-            upload.c.person_id == person_id, upload.c.body.is_not(None), upload.c.state != UploadState.RECEIVED
+            upload.c.person_id == person_id,
+            upload.c.body.is_not(None),
+            upload.c.state != UploadState.RECEIVED,
         )
         .order_by(upload.c.upload_id)
     )
@@ -210,7 +215,9 @@ def sent_by_others(
 ) -> dict[str, str]:
     """Return which of these metrics another automation has sent since, with that one's name."""
     rows = connection.execute(
-        select(func.unnest(upload.c.metrics).label("metric"), func.max(upload.c.automation_name).label("name"))
+        select(
+            func.unnest(upload.c.metrics).label("metric"), func.max(upload.c.automation_name).label("name")
+        )
         .where(
             upload.c.person_id == person_id,
             upload.c.received_at >= since,
@@ -236,16 +243,16 @@ def received_instants(connection: Connection, person_id: int, upload_ids: set[in
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
     """Return how many uploads are not settled, and when the newest of all was received."""
     row = connection.execute(
-        select(
-            func.count().filter(upload.c.state == UploadState.RECEIVED), func.max(upload.c.received_at)
-        )
+        select(func.count().filter(upload.c.state == UploadState.RECEIVED), func.max(upload.c.received_at))
     ).one()
     return row[0], row[1]
 
 
 def _write(connection: Connection, person_id: int, upload_id: int, **values: Any) -> None:
     connection.execute(
-        update(upload).where(upload.c.person_id == person_id, upload.c.upload_id == upload_id).values(**values)
+        update(upload)
+        .where(upload.c.person_id == person_id, upload.c.upload_id == upload_id)
+        .values(**values)
     )
 
 
@@ -287,4 +294,3 @@ def _settled(row: Any) -> Settled:
 
 def _counts(named: Mapping[str, Any]) -> Counts:
     return Counts(**{name: named[name] for name in Counts().as_dict()})
-

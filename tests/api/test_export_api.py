@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-from datetime import timedelta
 
 import psutil
 import pyarrow as pa

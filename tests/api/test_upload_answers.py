@@ -112,8 +112,9 @@ def test_what_is_no_document_is_refused_and_its_bytes_are_kept(phone):
 
 
 STRANGE = [
-    '{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-08-07 10:00:00 +0200","qty":%s}]}]}}'
-    % qty
+    '{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-08-07 10:00:00 +0200","qty":QTY}]}]}}'.replace(
+        "QTY", qty
+    )
     for qty in (
         "1e999",
         "-1e999",

@@ -51,7 +51,7 @@ def run() -> None:
 
 def _measure(program: Program, key: str) -> None:
     post = _poster(program.url, key)
-    generator = random.Random(7)  # noqa: S311  made-up values
+    generator = random.Random(7)
     floor, stored, again = [], [], []
     post(_minutes(SYNC_SAMPLES, DAWN - timedelta(days=400), generator), "Minutes")  # warm
     with _floor_table(program) as (connection, address):
@@ -69,9 +69,15 @@ def _measure(program: Program, key: str) -> None:
     total = BODY_SAMPLES * BODIES
     floor_rate, rate, again_rate = total / sum(floor), total / sum(stored), total / sum(again)
     print(f"floor: binary COPY into an indexed table     {floor_rate:10,.0f} rows/s")
-    print(f"{BODIES} bodies of {BODY_SAMPLES:,} samples, HTTP to receipt   {rate:10,.0f} samples/s   {rate / floor_rate:.2f} of the floor")
-    print(f"the same bodies again (unchanged)            {again_rate:10,.0f} samples/s   {again_rate / floor_rate:.2f} of the floor")
-    print(f"  first {[round(s, 3) for s in stored]} s, again {[round(s, 3) for s in again]} s, floor {[round(s, 3) for s in floor]} s")
+    print(
+        f"{BODIES} bodies of {BODY_SAMPLES:,} samples, HTTP to receipt   {rate:10,.0f} samples/s   {rate / floor_rate:.2f} of the floor"
+    )
+    print(
+        f"the same bodies again (unchanged)            {again_rate:10,.0f} samples/s   {again_rate / floor_rate:.2f} of the floor"
+    )
+    print(
+        f"  first {[round(s, 3) for s in stored]} s, again {[round(s, 3) for s in again]} s, floor {[round(s, 3) for s in floor]} s"
+    )
     times = []
     for number in range(SYNCS):
         body = _sync(DAWN + timedelta(days=600, hours=number), generator)
@@ -79,7 +85,9 @@ def _measure(program: Program, key: str) -> None:
         assert receipt["counts"]["received"] == SYNC_SAMPLES, receipt["counts"]
         times.append(seconds * 1000)
     cuts = statistics.quantiles(times, n=20)
-    print(f"{SYNCS} syncs of {SYNC_SAMPLES:,} samples (half of them held)   p50 {statistics.median(times):.0f} ms   p95 {cuts[18]:.0f} ms")
+    print(
+        f"{SYNCS} syncs of {SYNC_SAMPLES:,} samples (half of them held)   p50 {statistics.median(times):.0f} ms   p95 {cuts[18]:.0f} ms"
+    )
 
 
 def _minutes(samples: int, start: datetime, generator: random.Random) -> bytes:
@@ -123,7 +131,11 @@ def _sync(start: datetime, generator: random.Random) -> bytes:
             "name": name,
             "units": units[name],
             "data": [
-                {"date": _text(start + timedelta(minutes=n)), "qty": 30 + (hash((name, (start + timedelta(minutes=n)).timestamp())) % 400) / 20, "source": "Anna’s Apple Watch"}
+                {
+                    "date": _text(start + timedelta(minutes=n)),
+                    "qty": 30 + (hash((name, (start + timedelta(minutes=n)).timestamp())) % 400) / 20,
+                    "source": "Anna’s Apple Watch",
+                }
                 for n in range(each)
             ],
         }
@@ -132,7 +144,9 @@ def _sync(start: datetime, generator: random.Random) -> bytes:
 
 
 def _document(metrics: Iterator[dict[str, Any]]) -> bytes:
-    return json.dumps({"data": {"metrics": list(metrics)}}, indent=2, separators=(",", " : "), ensure_ascii=False).encode()
+    return json.dumps(
+        {"data": {"metrics": list(metrics)}}, indent=2, separators=(",", " : "), ensure_ascii=False
+    ).encode()
 
 
 def _text(at: datetime) -> str:
@@ -142,7 +156,26 @@ def _text(at: datetime) -> str:
 def _rows(number: int) -> bytes:
     first = 631_152_000 + number * BODY_SAMPLES // 10 * 60
     rows = [
-        _ROW.pack(10, 8, 1, 8, series, 8, (first + n * 60) * 1_000_000, 4, 7200, 4, 60, 8, random.random(), -1, -1, 8, 7, -1)  # noqa: S311
+        _ROW.pack(
+            10,
+            8,
+            1,
+            8,
+            series,
+            8,
+            (first + n * 60) * 1_000_000,
+            4,
+            7200,
+            4,
+            60,
+            8,
+            random.random(),
+            -1,
+            -1,
+            8,
+            7,
+            -1,
+        )
         for series in range(10)
         for n in range(BODY_SAMPLES // 10)
     ]
@@ -172,7 +205,11 @@ class _floor_table:  # noqa: N801  used as a function
 
 
 def _copy(connection: psycopg.Connection[Any], rows: bytes) -> None:
-    with connection.transaction(), connection.cursor() as cursor, cursor.copy("COPY floor FROM STDIN (FORMAT binary)") as copy:
+    with (
+        connection.transaction(),
+        connection.cursor() as cursor,
+        cursor.copy("COPY floor FROM STDIN (FORMAT binary)") as copy,
+    ):
         copy.write(rows)
 
 
@@ -181,11 +218,15 @@ def _poster(url: str, key: str) -> Callable[[bytes, str], dict[str, Any]]:
     connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=120)
 
     def post(body: bytes, aggregation: str) -> dict[str, Any]:
-        headers = {"X-API-Key": key, "Content-Type": "application/json", "automation-aggregation": aggregation}
+        headers = {
+            "X-API-Key": key,
+            "Content-Type": "application/json",
+            "automation-aggregation": aggregation,
+        }
         connection.request("POST", "/api/v1/ingest", body, headers)
         answer = connection.getresponse()
         content = json.loads(answer.read())
-        assert answer.status == 200, content  # noqa: PLR2004
+        assert answer.status == 200, content
         return dict(content)
 
     return post

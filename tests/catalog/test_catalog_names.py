@@ -17,6 +17,7 @@ SHARED = {"blood_pressure", "sleep_analysis", "sexual_activity"}
         ("units.csv", 169),
         ("categories.csv", 72),
         ("workouts.csv", 84),
+        ("words.csv", 106),
         ("compound_fields.csv", 16),
         ("standard_fields.csv", 127),
     ],

@@ -7,7 +7,6 @@ import pytest
 
 from appliance.domain.record import Kind
 from tests.fixtures.documents import document, metric
-from tests.services.test_rollups_are_the_truth import assert_rollups_are_the_truth
 
 STAGES = ("In Bed", "Awake", "Core", "Deep", "REM", "Asleep")
 METRICS = {"total": "sleep_total", "deep": "sleep_deep", "asleep": "sleep_asleep_unspecified"}
@@ -23,7 +22,12 @@ def a_point(dice):
     end = start + timedelta(minutes=15 * dice.choice([0, 1, 2, 4, 8, 20, 30]))
     source = dice.choice(["Watch", "Ring", "Watch | iPhone", None])
     if dice.random() < 0.6:
-        return {"start": spelt(dice, start), "end": spelt(dice, end), "value": dice.choice(STAGES), "source": source}
+        return {
+            "start": spelt(dice, start),
+            "end": spelt(dice, end),
+            "value": dice.choice(STAGES),
+            "source": source,
+        }
     asleep = (end - start).total_seconds() / 3600 * dice.choice([0.5, 0.9])
     told = {
         "date": f"{end:%Y-%m-%d} 00:00:00 +0000",
@@ -62,7 +66,9 @@ def test_derived_totals_say_what_the_nights_say_after_every_upload(phone, ask, s
     for _ in range(8):
         points = [a_point(dice) for _ in range(dice.randint(1, 12))]
         sent.append(points)
-        receipt = phone.send(document(metric("sleep_analysis", "hr", *dice.choice([points, dice.choice(sent)]))))
+        receipt = phone.send(
+            document(metric("sleep_analysis", "hr", *dice.choice([points, dice.choice(sent)])))
+        )
         assert set(receipt["kinds"]) == {Kind.SLEEP}
         held = nights(phone)
         for name, key in METRICS.items():

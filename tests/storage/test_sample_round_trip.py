@@ -198,9 +198,13 @@ def test_writers_of_one_person_wait_for_each_other_and_others_do_not(database_ur
 
 
 def test_the_lock_ends_with_a_transaction_that_fails(database):
-    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
-        lock_person(connection, 1)
-        raise ZeroDivisionError
+    def fail():
+        with database.transaction() as connection:
+            lock_person(connection, 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with database.transaction() as connection:
         connection.execute(text("SET LOCAL lock_timeout = '1s'"))
         lock_person(connection, 1)

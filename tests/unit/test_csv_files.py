@@ -309,6 +309,7 @@ def test_a_file_in_utf_16_is_read_by_its_mark():
         (["2026-08-07 12:00:00 AM,1"], "", Grain.DAY),
         (["2026-08-07 10:05:00,1"], "", Grain.MINUTE),
         (["2026-08-07,1"], "", Grain.DAY),
+        (["2026-08-07 10:05:07,1"], "Default", Grain.RAW),
     ],
 )
 def test_the_grain_is_the_headers_or_else_what_the_whole_file_shows(rows, aggregation, grain):
@@ -388,7 +389,12 @@ def test_what_is_no_csv_is_refused_in_a_sentence(body, content_type):
     assert caught.value.detail.endswith(".")
 
 
-def test_parts_and_values_are_limited(monkeypatch):
+def test_parts_rows_and_values_are_limited(monkeypatch):
+    with pytest.raises(MalformedUpload):
+        opened(table("2026-08-07 00:00:00," + "1," * csv_files.MAX_LINE))
+    monkeypatch.setattr(csv_files, "MAX_ROWS", 10)
+    with pytest.raises(UploadTooLarge):
+        opened(table(*[","] * 11))
     with pytest.raises(UploadTooLarge):
         opened(form(*(table() for _ in range(csv_files.MAX_PARTS + 1))), FORM_TYPE)
     monkeypatch.setattr(csv_files, "MAX_VALUES", 3)
