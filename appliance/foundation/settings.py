@@ -43,8 +43,10 @@ class Settings(BaseModel):
         description="The folder that holds everything: database, logs, settings. Not settable in settings.toml, which lies inside it.",
     )
     host: str = Field(
-        "0.0.0.0", min_length=1, description="Address to listen on; 127.0.0.1 keeps phones out."
-    )  # noqa: S104  a phone on the LAN must reach it
+        "0.0.0.0",  # noqa: S104  a phone on the LAN must reach it
+        min_length=1,
+        description="Address to listen on; 127.0.0.1 keeps phones out.",
+    )
     port: int = Field(8710, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     database_url: SecretStr = Field(
         SecretStr(""), description="Postgres 15 or newer as postgresql://…; empty runs the embedded one."
