@@ -6,5 +6,5 @@
     lock        one program per data folder
     account, places, processes, programs    what running a child under another account takes
 
-Knows nothing of the house but its foundation.
+Imports `appliance.foundation` only; knows nothing else of the house.
 """

@@ -39,7 +39,7 @@ def new_metric(points: int) -> dict:
 
 
 @pytest.fixture
-def after_learning(test_engines, settings, clock, phone, tmp_path):
+def after_learning(clean_engines, settings, clock, phone, tmp_path):
     """The same phone at the same house, run by a later version whose catalogue has one more row."""
     with ExitStack() as stack:
 
@@ -52,7 +52,7 @@ def after_learning(test_engines, settings, clock, phone, tmp_path):
             services = stack.enter_context(
                 open_services(
                     settings,
-                    test_engines,
+                    clean_engines,
                     clock=clock,
                     registry=CollectorRegistry(),
                     catalogue=read_catalogue(data),

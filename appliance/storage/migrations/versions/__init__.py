@@ -1,1 +1,1 @@
-"""One file a change."""
+"""One file a change; each imports Alembic only."""
