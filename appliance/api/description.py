@@ -79,7 +79,10 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": _reference(route.body)}},
         }
     if route.admits_itself:
-        told["requestBody"] = {"required": True, "content": {media: {"schema": {}} for media in _UPLOAD_TYPES}}
+        told["requestBody"] = {
+            "required": True,
+            "content": {media: {"schema": {}} for media in _UPLOAD_TYPES},
+        }
         told["requestBody"]["content"]["application/json"] = {"schema": {"type": "object"}}
         told["parameters"] += [
             {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}

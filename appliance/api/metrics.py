@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pydantic import Field
@@ -16,13 +16,13 @@ from appliance.api.times import (
     day_or_instant,
     first_day,
     last_day,
+    place_in_time,
     read_cursor,
     write_cursor,
 )
 from appliance.api.uploads import PageQuery
 from appliance.domain.key import Scope
 from appliance.domain.localday import instant, microseconds
-from appliance.foundation.errors import BadQuery
 from appliance.services.lookup import Bucket, MetricSummary
 
 WINDOW = "A day (2026-08-07) or an instant with offset (2026-08-07T10:00:00+02:00)."
@@ -58,7 +58,7 @@ def show_samples(call: Call) -> Answer:
         call.path["key"],
         start=as_start(day_or_instant(call.query.start, "start"), zone),
         end=as_end(day_or_instant(call.query.end, "end"), zone),
-        after=_place(read_cursor(call.query.cursor)),
+        after=place_in_time(read_cursor(call.query.cursor)),
         limit=call.query.limit,
     )
     following = None
@@ -113,18 +113,6 @@ def _sample(row: Row[Any]) -> dict[str, Any]:
         "upload_id": row.upload_id,
         "extra": row.extra,
     }
-
-
-def _place(cursor: Any) -> tuple[datetime, int] | None:
-    match cursor:
-        case None:
-            return None
-        case [int(start), int(series_id)] if (
-            type(start) is int and abs(start) < 1 << 53 and 0 <= series_id < 1 << 62
-        ):
-            return instant(start, 0), series_id
-        case _:
-            raise BadQuery("The cursor is not one of ours; start again without it.")
 
 
 ROUTES = (

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from appliance.api.metrics import WINDOW
-from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
-from appliance.api.times import as_end, as_start, day_or_instant, read_cursor, write_cursor
+from appliance.api.routes import Answer, Call, Query, Route
+from appliance.api.times import (
+    as_end,
+    as_start,
+    day_or_instant,
+    place_in_time,
+    read_cursor,
+    told_at,
+    write_cursor,
+)
 from appliance.api.uploads import PageQuery
 from appliance.domain.key import Scope
 from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import Kind
-from appliance.foundation.errors import BadQuery
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Row
 
     from appliance.services.records import WholeRecord
@@ -102,7 +107,7 @@ def show_records(call: Call) -> Answer:
         call.path["kind"],
         start=as_start(day_or_instant(call.query.start, "start"), zone),
         end=as_end(day_or_instant(call.query.end, "end"), zone),
-        before=_place(read_cursor(call.query.cursor)),
+        before=place_in_time(read_cursor(call.query.cursor)),
         limit=call.query.limit,
     )
     following = None
@@ -146,8 +151,8 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
         "id": row.record_id,
         "kind": row.kind,
         "label": row.label,
-        "start": _told(row.start_at, row.utc_offset),
-        "end": None if row.end_at is None else _told(row.end_at, row.utc_offset),
+        "start": told_at(row.start_at, row.utc_offset),
+        "end": None if row.end_at is None else told_at(row.end_at, row.utc_offset),
         "utc_offset": row.utc_offset,
         "source": row.source,
         "flags": row.flags,
@@ -168,22 +173,8 @@ def _revisions(found: WholeRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _told(at: datetime, offset_s: int) -> str:
-    return instant(microseconds(at), offset_s).isoformat()
-
-
 def _times(track: StoredTrack, offset_s: int) -> list[str]:
     return [instant(at, offset_s).isoformat() for at in track.at]
-
-
-def _place(cursor: Any) -> tuple[datetime, int] | None:
-    match cursor:
-        case None:
-            return None
-        case [int(start), int(record_id)] if abs(start) < 1 << 53 and 0 <= record_id <= LARGEST_ID:
-            return instant(start, 0), record_id
-        case _:
-            raise BadQuery("The cursor is not one of ours; start again without it.")
 
 
 ROUTES = (

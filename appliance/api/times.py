@@ -10,6 +10,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from appliance.api.routes import LARGEST_ID
+from appliance.domain.localday import instant, microseconds
 from appliance.foundation.errors import BadQuery
 
 EXAMPLE = "use a day as 2026-08-07 or an instant as 2026-08-07T10:00:00+02:00"
@@ -82,3 +84,19 @@ def read_cursor(word: str | None) -> Any:
         return json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
     except (ValueError, binascii.Error) as error:
         raise BadQuery("The cursor is not one of ours; start again without it.") from error
+
+
+def place_in_time(cursor: Any) -> tuple[datetime, int] | None:
+    """Return the instant and id a cursor of a list in order of time names. Raises `BadQuery`."""
+    match cursor:
+        case None:
+            return None
+        case [int(start), int(number)] if abs(start) < 1 << 53 and 0 <= number <= LARGEST_ID:
+            return instant(start, 0), number
+        case _:
+            raise BadQuery("The cursor is not one of ours; start again without it.")
+
+
+def told_at(at: datetime, offset_s: int) -> str:
+    """Return an instant as the API tells it: with the offset of where the person was."""
+    return instant(microseconds(at), offset_s).isoformat()

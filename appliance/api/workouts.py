@@ -10,16 +10,21 @@ from xml.etree import ElementTree as ET
 from pydantic import BaseModel, Field
 
 from appliance.api.metrics import WINDOW
-from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
-from appliance.api.times import as_end, as_start, day_or_instant, read_cursor, write_cursor
+from appliance.api.routes import Answer, Call, Query, Route
+from appliance.api.times import (
+    as_end,
+    as_start,
+    day_or_instant,
+    place_in_time,
+    read_cursor,
+    told_at,
+    write_cursor,
+)
 from appliance.api.uploads import PageQuery
 from appliance.domain.key import Scope
 from appliance.domain.localday import instant, microseconds
-from appliance.foundation.errors import BadQuery
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Row
 
     from appliance.services.workouts import Route as TheWay
@@ -167,7 +172,7 @@ def show_workouts(call: Call) -> Answer:
         start=as_start(day_or_instant(call.query.start, "start"), zone),
         end=as_end(day_or_instant(call.query.end, "end"), zone),
         label=call.query.type or None,
-        before=_place(read_cursor(call.query.cursor)),
+        before=place_in_time(read_cursor(call.query.cursor)),
         limit=call.query.limit,
     )
     following = None
@@ -237,18 +242,14 @@ def workout_summary(call: Call, row: Row[Any], tracks: list[str]) -> dict[str, A
         "type": row.label,
         "type_name": call.services.workouts.display_name(row.label),
         "name": row.content.get("name"),
-        "start": _told(row.start_at, row.utc_offset),
-        "end": None if row.end_at is None else _told(row.end_at, row.utc_offset),
+        "start": told_at(row.start_at, row.utc_offset),
+        "end": None if row.end_at is None else told_at(row.end_at, row.utc_offset),
         "source": row.source,
         **{name: row.content.get(name) for name in _SUMMARY},
         "flags": row.flags,
         "tracks": tracks,
         "upload_id": row.upload_id,
     }
-
-
-def _told(at: datetime, offset_s: int) -> str:
-    return instant(microseconds(at), offset_s).isoformat()
 
 
 def _times(track: StoredTrack, offset_s: int) -> list[str]:
@@ -281,8 +282,8 @@ def _geojson(route: TheWay, title: str) -> dict[str, Any]:
             "id": route.row.record_id,
             "type": route.row.label,
             "name": title,
-            "start": _told(route.row.start_at, route.row.utc_offset),
-            "end": None if route.row.end_at is None else _told(route.row.end_at, route.row.utc_offset),
+            "start": told_at(route.row.start_at, route.row.utc_offset),
+            "end": None if route.row.end_at is None else told_at(route.row.end_at, route.row.utc_offset),
             "units": route.track.units,
             "coordinateProperties": along,
         },
@@ -327,16 +328,6 @@ def _zulu(at_us: int) -> str:
 
 def _xml_text(text: str) -> str:
     return _NOT_XML.sub("�", text)
-
-
-def _place(cursor: Any) -> tuple[datetime, int] | None:
-    match cursor:
-        case None:
-            return None
-        case [int(start), int(record_id)] if abs(start) < 1 << 53 and 0 <= record_id <= LARGEST_ID:
-            return instant(start, 0), record_id
-        case _:
-            raise BadQuery("The cursor is not one of ours; start again without it.")
 
 
 ROUTES = (

@@ -14,5 +14,5 @@ def test_a_time_zone_is_a_name_that_the_rules_know(tmp_path):
 
 def test_any_other_time_zone_stops_the_start_by_name(tmp_path):
     for name in ("Mars/Phobos", "Europe", "/etc/passwd", "../UTC", "CEST+2", "a\0b"):
-        with pytest.raises(SettingsError, match="time_zone.*HEARTHBEAT_TIME_ZONE.*Europe/Berlin"):
+        with pytest.raises(SettingsError, match=r"time_zone.*HEARTHBEAT_TIME_ZONE.*Europe/Berlin"):
             load_settings({"data_dir": str(tmp_path)}, {"HEARTHBEAT_TIME_ZONE": name})
