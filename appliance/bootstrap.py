@@ -5,7 +5,8 @@ Everything is taken down in reverse order. Nothing is built at import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ from web.pages import create_blueprint
 
 # A short command may have the folder open just now; the server waits that long for it before it refuses.
 FOLDER_WAIT_S = 5.0
+ATTACH_WAIT_S = 15.0
 
 log = structlog.get_logger("hearthbeat")
 
@@ -98,16 +100,14 @@ def running_engines(settings: Settings, role: str, *, or_attach: bool = False) -
         cache_url: str | None = settings.redis_url.get_secret_value()
         if not cache_url:
             cache_url = valkey.url if EmbeddedValkey.available(settings.valkey_server) else None
-        try:
-            lock.acquire(role, wait_s=0 if or_attach else FOLDER_WAIT_S)
-        except AlreadyRunning:
-            if not or_attach:
-                raise
+        embedded = not settings.database_url.get_secret_value()
+        may_attach = (postgres.answers if embedded else lambda: True) if or_attach else None
+        if not _own_the_folder(lock, role, may_attach):
             yield Engines(database_url, cache_url, None)
             return
         stack.callback(lock.release)
         own: list[Engine] = []
-        if not settings.database_url.get_secret_value():
+        if embedded:
             own.append(postgres)
         if cache_url == valkey.url and not or_attach:
             own.append(valkey)
@@ -116,6 +116,28 @@ def running_engines(settings: Settings, role: str, *, or_attach: bool = False) -
             stack.callback(keeper.stop)
             keeper.start()
         yield Engines(database_url, cache_url, keeper)
+
+
+def _own_the_folder(lock: FolderLock, role: str, may_attach: Callable[[], bool] | None) -> bool:
+    """Take the data folder, or return False when another Hearthbeat has it and its database may be used.
+
+    One that is just starting, or a short command that is just ending, is waited for.
+    """
+    if may_attach is None:
+        lock.acquire(role, wait_s=FOLDER_WAIT_S)
+        return True
+    deadline = time.monotonic() + ATTACH_WAIT_S
+    while True:
+        try:
+            lock.acquire(role)
+        except AlreadyRunning:
+            if may_attach():
+                return False
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return True
 
 
 @contextmanager

@@ -91,7 +91,9 @@ def place_in_time(cursor: Any) -> tuple[datetime, int] | None:
     match cursor:
         case None:
             return None
-        case [int(start), int(number)] if abs(start) < 1 << 53 and 0 <= number <= LARGEST_ID:
+        case [start, number] if (
+            type(start) is type(number) is int and abs(start) < 1 << 53 and 0 <= number <= LARGEST_ID
+        ):
             return instant(start, 0), number
         case _:
             raise BadQuery("The cursor is not one of ours; start again without it.")

@@ -69,7 +69,7 @@ def held(connection: Connection, person_id: int, windows: Sequence[Window]) -> d
         for row in range(result.ntuples):
             if result.get_value(row, 1) is not None:
                 series_id = int.from_bytes(result.get_value(row, 0) or b"")
-                part = _stored([result.get_value(row, column) for column in range(1, 11)])
+                part = _stored([result.get_value(row, column) for column in range(1, 10)])
                 found[series_id] = _joined(found[series_id], part) if series_id in found else part
         return found
 
@@ -80,7 +80,10 @@ _HELD = """
     CROSS JOIN LATERAL (
         SELECT array_agg(start_at), array_agg(utc_offset), array_agg(duration), array_agg(upload_id),
                count(*) - count(value), array_agg(coalesce(value, 'NaN')),
-               count(min), array_agg(coalesce(min, 'NaN')), count(max), array_agg(coalesce(max, 'NaN'))
+               -- Most series have no bounds at all; only a row that has one costs a place in these arrays.
+               array_agg(coalesce(min, 'NaN')) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL),
+               array_agg(coalesce(max, 'NaN')) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL),
+               array_agg(start_at) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL)
         FROM (
             SELECT * FROM sample
             WHERE person_id = %(person)s AND series_id = wanted.id
@@ -94,17 +97,26 @@ _HELD = """
 
 
 def _stored(columns: Sequence[bytes | None]) -> Stored:
-    start, offset, duration, upload_id, missing, value, lows, low, highs, high = (
+    start, offset, duration, upload_id, missing, value, low, high, bounded = (
         column or b"" for column in columns
     )
-    has_bounds = any(lows) or any(highs)
+    starts = binary.instant_array(start)
+    lows: Sequence[float | None] = ()
+    highs: Sequence[float | None] = ()
+    if bounded:
+        where = binary.instant_array(bounded)
+        lows, highs = _numbers(low, has_nulls=True), _numbers(high, has_nulls=True)
+        if len(where) != len(starts):
+            by_start = dict(zip(where, zip(lows, highs, strict=True), strict=True))
+            pairs = [by_start.get(at, (None, None)) for at in starts]
+            lows, highs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return Stored(
-        binary.instant_array(start),
+        starts,
         binary.int_array(offset, 4),
         binary.int_array(duration, 4),
         _numbers(value, has_nulls=any(missing)),
-        _numbers(low, has_nulls=True) if has_bounds else (),
-        _numbers(high, has_nulls=True) if has_bounds else (),
+        lows,
+        highs,
         binary.int_array(upload_id, 8),
     )
 
