@@ -112,6 +112,7 @@ class Server:
                 threads=settings.threads,
                 max_request_body_size=settings.max_upload_bytes + _SLACK,
                 channel_timeout=120,
+                recv_bytes=1 << 17,  # a large upload in dozens of turns of the loop, not in a thousand
                 connection_limit=200,
                 ident="Hearthbeat",
                 clear_untrusted_proxy_headers=True,

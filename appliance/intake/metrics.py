@@ -387,7 +387,8 @@ def unknown_key(name: str) -> str:
 
 def _converted(target: Target, column: list[Any]) -> list[float] | None:
     """Return the whole column in the canonical unit, or None if any number of it is not plain and plausible."""
-    if not set(map(type, column)) <= {float, int}:
+    types = set(map(type, column))
+    if not types <= {float, int}:
         return None
     try:
         total = math.fsum(column)
@@ -396,11 +397,10 @@ def _converted(target: Target, column: list[Any]) -> list[float] | None:
     if not math.isfinite(total):
         return None
     factor, shift = target.factor, target.shift
-    numbers = (
-        list(map(float, column))
-        if factor == 1.0 and shift == 0.0
-        else [number * factor + shift for number in column]
-    )
+    if factor != 1.0 or shift != 0.0:
+        numbers = [number * factor + shift for number in column]
+    else:
+        numbers = column if types == {float} else list(map(float, column))
     return numbers if target.low <= min(numbers) and max(numbers) <= target.high else None
 
 

@@ -42,6 +42,7 @@ class Timestamps:
         self.zone = zone
         self._days = _Days()
         self._clocks = _Clocks()
+        self._known: dict[str, tuple[int, int, int]] = {}
 
     def read(self, text: object) -> tuple[int, int]:
         """Return the instant (µs since 1970 UTC) and the offset (seconds) of one date.
@@ -65,10 +66,21 @@ class Timestamps:
         """
         if set(map(len, texts)) - {_NORM_LENGTH}:
             raise BadTimestamp("not all dates are in the usual spelling")
-        days, clocks = self._days, self._clocks
-        found = [days[text[:10] + text[19:]] for text in texts]
-        starts = [told[0] + clocks[text[10:19]] for told, text in zip(found, texts, strict=True)]
-        return starts, [told[1] for told in found], [told[2] for told in found]
+        known = self._known
+        try:  # most metrics of an upload share their times
+            found = [known[text] for text in texts]
+        except KeyError:
+            days, clocks = self._days, self._clocks
+            told = [days[text[:10] + text[19:]] for text in texts]
+            found = [
+                (midnight + clocks[text[10:19]], offset, day)
+                for (midnight, offset, day), text in zip(told, texts, strict=True)
+            ]
+            known.update(zip(texts, found, strict=True))
+        if not found:
+            return [], [], []
+        starts, offsets, local_days = zip(*found, strict=True)
+        return list(starts), list(offsets), list(local_days)
 
 
 class _Days(dict[str, tuple[int, int, int]]):
