@@ -149,6 +149,7 @@ class Replaying:
         if settled.upload.state in (UploadState.REFUSED, UploadState.FAILED):
             receipt = understood.receipt(settled.upload, (), 0)
             uploads.settle(connection, receipt, person_id, self._clock.now(), understood.metrics)
+        uploads.add_metrics(connection, person_id, upload_id, understood.metrics)
         self._count(understood, report)
         self._take_back(connection, settled.upload, understood, report)
         report.released += quarantine.release(

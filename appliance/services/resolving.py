@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from appliance.domain.localday import day_number, day_start_us
-from appliance.domain.sample import SECOND_US, SeriesKey, Stored, local_day
+from appliance.domain.sample import GRAIN_SECONDS, SECOND_US, Grain, SeriesKey, Stored, local_day
 from appliance.domain.truth import Day, Rows, Strand, overlaps_itself, resolve
 from appliance.services.rules import RuleOf
 from appliance.storage import rollups, samples, series, uploads
@@ -17,6 +17,9 @@ from appliance.storage.samples import Window
 from appliance.storage.series import SeriesState
 
 DAYS_AT_ONCE = 366
+
+# Grains so fine that two of their buckets do not meet; a series of one that tells alone needs no more than its numbers.
+_TELLS_ITS_WIDTH = {Grain.RAW, Grain.SECOND, Grain.MINUTE}
 
 
 def resolve_days(
@@ -85,11 +88,21 @@ def load_strands(
         for key, state in states.items()
         for span in _spans(state, days.get(key.metric, ()))
     ]
-    found = samples.held(connection, person_id, windows)
+    told_by = Counter(keys[window.series_id].metric for window in windows)
+    alone = {
+        series_id
+        for series_id, key in keys.items()
+        if told_by[key.metric] == 1 and key.grain in _TELLS_ITS_WIDTH
+    }
+    found = samples.held(
+        connection, person_id, [window for window in windows if window.series_id in alone], numbers_only=True
+    ) | samples.held(connection, person_id, [window for window in windows if window.series_id not in alone])
     strands: dict[str, list[Strand]] = defaultdict(list)
     for series_id, stored in found.items():
         key = keys[series_id]
-        strands[key.metric].append(Strand(series_id, key.source, key.grain, _rows_of_stored(stored)))
+        strands[key.metric].append(
+            Strand(series_id, key.source, key.grain, _rows_of_stored(stored, key.grain))
+        )
     contested = {
         metric
         for metric, several in strands.items()
@@ -142,10 +155,17 @@ def _spans(state: SeriesState, days: Iterable[int]) -> list[tuple[int, int]]:
     return spans
 
 
-def _rows_of_stored(stored: Stored) -> Rows:
+def _rows_of_stored(stored: Stored, grain: Grain) -> Rows:
     days = [local_day(stored.start[0], stored.offset[0])] * len(stored)
     if min(stored.offset) != max(stored.offset) or local_day(stored.start[-1], stored.offset[-1]) != days[0]:
         days = [local_day(start, offset) for start, offset in zip(stored.start, stored.offset, strict=True)]
     return Rows(
-        stored.start, stored.offset, days, stored.duration, stored.value, stored.minimum, stored.maximum, ()
+        stored.start,
+        stored.offset,
+        days,
+        stored.duration or [GRAIN_SECONDS[grain]] * len(stored),
+        stored.value,
+        stored.minimum,
+        stored.maximum,
+        (),
     )

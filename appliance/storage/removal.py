@@ -22,12 +22,17 @@ class Brought(NamedTuple):
 
 
 def samples_of(connection: Connection, person_id: int, upload_id: int) -> list[Brought]:
-    """Return the places of all samples whose present value came with this upload."""
+    """Return the places of all samples whose present value came with this upload.
+
+    Only series of the metrics the upload told are looked through: an index on the upload would cost every upload.
+    """
     rows = connection.execute(
         text(
             "SELECT series_id, (extract(epoch FROM start_at) * 1000000)::bigint AS start,"
             " (start_at AT TIME ZONE 'UTC' + utc_offset * interval '1 second')::date - date '1970-01-01' AS day"
-            " FROM sample WHERE person_id = :person AND upload_id = :upload"
+            " FROM upload JOIN series USING (person_id) JOIN sample USING (person_id, series_id)"
+            " WHERE person_id = :person AND upload.upload_id = :upload AND sample.upload_id = :upload"
+            " AND series.metric = ANY(upload.metrics)"
         ),
         {"person": person_id, "upload": upload_id},
     )

@@ -46,16 +46,18 @@ def insert_rows(connection: Connection, person_id: int, upload_id: int, rows: It
         copy.write(binary.TRAILER)
 
 
-def held(connection: Connection, person_id: int, windows: Sequence[Window]) -> dict[int, Stored]:
+def held(
+    connection: Connection, person_id: int, windows: Sequence[Window], *, numbers_only: bool = False
+) -> dict[int, Stored]:
     """Return what is held in these windows, by series; windows of one series are disjoint and in order.
 
-    Columns travel as arrays: reading fifty thousand rows one by one takes four times as long.
+    With `numbers_only` durations and uploads stay away (empty), which saves a third of the time. Columns travel as arrays: reading fifty thousand rows one by one takes four times as long.
     """
     if not windows:
         return {}
     with driver_connection(connection).cursor(binary=True) as cursor:
         cursor.execute(
-            _HELD,
+            _HELD.format(more="" if numbers_only else _MORE),
             {
                 "person": person_id,
                 "ids": [window.series_id for window in windows],
@@ -69,21 +71,21 @@ def held(connection: Connection, person_id: int, windows: Sequence[Window]) -> d
         for row in range(result.ntuples):
             if result.get_value(row, 1) is not None:
                 series_id = int.from_bytes(result.get_value(row, 0) or b"")
-                part = _stored([result.get_value(row, column) for column in range(1, 10)])
+                part = _stored([result.get_value(row, column) for column in range(1, result.nfields)])
                 found[series_id] = _joined(found[series_id], part) if series_id in found else part
         return found
 
 
+_MORE = ", array_agg(duration), array_agg(upload_id)"
 _HELD = """
     SELECT wanted.id, told.*
     FROM unnest(%(ids)s::bigint[], %(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY AS wanted(id, first, last, n)
     CROSS JOIN LATERAL (
-        SELECT array_agg(start_at), array_agg(utc_offset), array_agg(duration), array_agg(upload_id),
-               count(*) - count(value), array_agg(coalesce(value, 'NaN')),
+        SELECT array_agg(start_at), array_agg(utc_offset), count(*) - count(value), array_agg(coalesce(value, 'NaN')),
                -- Most series have no bounds at all; only a row that has one costs a place in these arrays.
                array_agg(coalesce(min, 'NaN')) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL),
                array_agg(coalesce(max, 'NaN')) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL),
-               array_agg(start_at) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL)
+               array_agg(start_at) FILTER (WHERE min IS NOT NULL OR max IS NOT NULL){more}
         FROM (
             SELECT * FROM sample
             WHERE person_id = %(person)s AND series_id = wanted.id
@@ -97,9 +99,7 @@ _HELD = """
 
 
 def _stored(columns: Sequence[bytes | None]) -> Stored:
-    start, offset, duration, upload_id, missing, value, low, high, bounded = (
-        column or b"" for column in columns
-    )
+    start, offset, missing, value, low, high, bounded, *more = (column or b"" for column in columns)
     starts = binary.instant_array(start)
     lows: Sequence[float | None] = ()
     highs: Sequence[float | None] = ()
@@ -113,11 +113,11 @@ def _stored(columns: Sequence[bytes | None]) -> Stored:
     return Stored(
         starts,
         binary.int_array(offset, 4),
-        binary.int_array(duration, 4),
+        binary.int_array(more[0], 4) if more else (),
         _numbers(value, has_nulls=any(missing)),
         lows,
         highs,
-        binary.int_array(upload_id, 8),
+        binary.int_array(more[1], 8) if more else (),
     )
 
 

@@ -184,10 +184,6 @@ sample = Table(
     Column("max", Double),
     Column("upload_id", BigInteger, nullable=False),
     Column("extra", JSONB, comment="Further fields of the item as sent"),
-    # What one upload brought lies together, so a block-range index finds it and costs the hot path nothing.
-    Index(
-        "sample_upload_id_idx", "upload_id", postgresql_using="brin", postgresql_with={"autosummarize": "on"}
-    ),
 )
 
 revision = Table(

@@ -210,6 +210,17 @@ def ids_since(connection: Connection, person_id: int, since: date | None) -> lis
     return list(connection.execute(query).scalars())
 
 
+def add_metrics(connection: Connection, person_id: int, upload_id: int, metrics: Iterable[str]) -> None:
+    """Note metrics of which an upload tells samples now that it is read better."""
+    connection.execute(
+        text(
+            "UPDATE upload SET metrics = ARRAY(SELECT DISTINCT unnest(metrics || CAST(:new AS text[])) ORDER BY 1)"
+            " WHERE person_id = :person AND upload_id = :upload AND NOT metrics @> CAST(:new AS text[])"
+        ),
+        {"person": person_id, "upload": upload_id, "new": sorted(metrics)},
+    )
+
+
 def sent_by_others(
     connection: Connection, person_id: int, automation_id: str, metrics: Iterable[str], since: datetime
 ) -> dict[str, str]:

@@ -99,9 +99,6 @@ STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX sample_upload_id_idx ON sample USING brin (upload_id) WITH (autosummarize = on)
-    """,
-    """
     COMMENT ON COLUMN sample.utc_offset IS 'Seconds east of UTC where the person was'
     """,
     """
