@@ -92,7 +92,12 @@ class Uploads:
         if upload.size_bytes > self._settings.sync_upload_bytes:
             self.on_deferred()
             return _accepted(upload), admission
-        return self._work_on(upload, body), admission
+        try:
+            return self._work_on(upload, body), admission
+        except DependencyError as away:
+            # The bytes are durable already: the phone need not send them again, a worker goes on when it can.
+            log.warning("upload_waits", reason=away.code)
+            return _accepted(upload), admission
 
     def work_on_due(self) -> bool:
         """Work on the oldest upload that waits for a worker; return whether there was one."""

@@ -195,7 +195,7 @@ def test_without_valkey_it_counts_in_memory_from_nothing(cache, server, clock, t
     limiter.note_failure("a")
     with pytest.raises(RateLimited):
         limiter.refuse_if_failing("a")
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 2  # one time-out, not one a call
     assert cache.degraded == "valkey_away"
     if trouble == "freeze":
         server.thaw()
