@@ -72,7 +72,7 @@ class Settings(BaseModel):
         20_000, ge=1, description="MiB of uploads one API key may send in an hour."
     )
     limit_failed_attempts: int = Field(
-        30, ge=1, description="Wrong or missing API keys one address may present in ten minutes."
+        300, ge=1, description="Wrong or missing API keys one address may present in ten minutes."
     )
     raw_retention_days: int = Field(
         0, ge=0, description="Days to keep the exact bytes of uploads; 0 keeps them for ever."

@@ -77,13 +77,14 @@ class Keys:
     def admit(self, presented: str | None, scope: Scope, address: str, upload_bytes: int = 0) -> Admission:
         """Let a request in, spending one request and its bytes of the key's limits.
 
-        Raises `KeyMissing`, `KeyInvalid`, `ScopeDenied` or `RateLimited`; failed attempts count against the
-        address, good ones never do.
+        Raises `KeyMissing`, `KeyInvalid`, `ScopeDenied` or `RateLimited`. Failed attempts count against the address
+        and are soon told to wait; a good key gets in all the same, so that one wrong automation does not shut out
+        the others of the household.
         """
-        self._limiter.refuse_if_failing(address)
         try:
             stored = self._identify(presented)
         except (KeyMissing, KeyInvalid) as refusal:
+            self._limiter.refuse_if_failing(address)
             self._limiter.note_failure(address)
             self._telemetry.refused.labels(reason=refusal.code).inc()
             log.warning("key_refused", reason=refusal.code, address=address)
