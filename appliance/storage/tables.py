@@ -104,7 +104,6 @@ upload = Table(
     Column("content_type", Text, nullable=False),
     Column("content_encoding", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("sha256", LargeBinary, nullable=False),
     Column("body", LargeBinary, comment="The exact bytes, zstd; null once retention has removed them"),
     Column("automation_name", Text, nullable=False, server_default=""),
     Column("automation_id", Text, nullable=False, server_default=""),

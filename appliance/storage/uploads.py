@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -95,7 +94,6 @@ def receive(
         .values(
             **values,
             due_at=due_at,
-            sha256=hashlib.sha256(body).digest(),
             body=zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body),
         )
         .returning(*_COLUMNS)

@@ -275,7 +275,6 @@ STATEMENTS = (
         content_type TEXT NOT NULL,
         content_encoding TEXT NOT NULL,
         size_bytes BIGINT NOT NULL,
-        sha256 BYTEA NOT NULL,
         body BYTEA,
         automation_name TEXT DEFAULT '' NOT NULL,
         automation_id TEXT DEFAULT '' NOT NULL,
