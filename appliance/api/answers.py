@@ -40,7 +40,9 @@ class AdviceAnswer(BaseModel):
     code: str
     message: str
     fix: str
-    automation: dict[str, str] | None = Field(description="Parameters of a corrected automation's deep link.")
+    link: str | None = Field(
+        description="Opened on the phone, it makes a corrected automation; put your API key in."
+    )
 
 
 class ReceiptAnswer(BaseModel):

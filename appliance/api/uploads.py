@@ -8,13 +8,14 @@ from typing import Any
 from flask import g, request
 from pydantic import Field
 
+from appliance.api.advice import automation_link
 from appliance.api.answers import ReceiptAnswer, UploadAnswer, UploadsAnswer
 from appliance.api.guards import presented_key
 from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
 from appliance.api.times import read_cursor, write_cursor
 from appliance.domain.key import Scope
 from appliance.domain.text import storable_text
-from appliance.domain.upload import Automation
+from appliance.domain.upload import Automation, Receipt
 from appliance.foundation.errors import BadQuery
 from appliance.services.uploads import Arrival
 from appliance.storage.uploads import Settled
@@ -51,8 +52,8 @@ def take_in(call: Call) -> Answer:
     )
     g.allowances = admission.allowances
     if receipt.status == "accepted":
-        return Answer(receipt.as_dict(), 202, {"Location": f"/api/v1/uploads/{receipt.upload_id}"})
-    return Answer(receipt.as_dict())
+        return Answer(_told(receipt), 202, {"Location": f"/api/v1/uploads/{receipt.upload_id}"})
+    return Answer(_told(receipt))
 
 
 def show_uploads(call: Call) -> Answer:
@@ -87,9 +88,16 @@ def _header(name: str) -> str:
     return storable_text(raw, HEADER_LENGTH)
 
 
+def _told(receipt: Receipt) -> dict[str, Any]:
+    told = receipt.as_dict()
+    for advice in told["advice"]:
+        advice["link"] = automation_link(advice["code"], advice.pop("automation"))
+    return told
+
+
 def _as_dict(settled: Settled) -> dict[str, Any]:
     upload = settled.upload
-    return settled.receipt.as_dict() | {
+    return _told(settled.receipt) | {
         "received_at": upload.received_at.isoformat(),
         "processed_at": settled.processed_at.isoformat() if settled.processed_at else None,
         "size_bytes": upload.size_bytes,

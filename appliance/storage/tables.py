@@ -230,7 +230,7 @@ quarantine = Table(
         "fingerprint",
         LargeBinary,
         nullable=False,
-        comment="Of kind, name, unit and item, so that a re-send is not kept twice",
+        comment="Of kind, name and item, so that a re-send is not kept twice",
     ),
     Column(
         "upload_id",

@@ -21,7 +21,11 @@ def in_force(phone) -> dict[str, dict]:
 
 
 def test_sums_by_the_minute_are_advised_against_until_they_come_by_the_hour(phone):
-    assert "minute_grouping" in raised(phone.send(steps(), automation_aggregation="Minutes"))
+    receipt = phone.send(steps(), automation_aggregation="Minutes")
+    assert "minute_grouping" in raised(receipt)
+    assert all(
+        "interval=hours" in told["link"] for told in receipt["advice"] if told["code"] == "minute_grouping"
+    )
     advice = in_force(phone)["minute_grouping"]
     assert "interval=hours" in advice["link"]
     assert advice["link"].startswith(

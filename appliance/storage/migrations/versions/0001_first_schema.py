@@ -170,7 +170,7 @@ STATEMENTS = (
     CREATE INDEX quarantine_person_id_upload_id_idx ON quarantine (person_id, upload_id)
     """,
     """
-    COMMENT ON COLUMN quarantine.fingerprint IS 'Of kind, name, unit and item, so that a re-send is not kept twice'
+    COMMENT ON COLUMN quarantine.fingerprint IS 'Of kind, name and item, so that a re-send is not kept twice'
     """,
     """
     COMMENT ON COLUMN quarantine.upload_id IS 'The first upload that brought it; its body holds the item'
