@@ -29,6 +29,7 @@ from appliance.domain.sample import (
 from appliance.domain.truth import Day, Rows, Strand, resolve
 from appliance.domain.upload import Counts, Upload
 from appliance.domain.verdict import Judgement, Verdict, judge
+from appliance.foundation.steps import passed
 from appliance.services.resolving import resolve_days, rewrite
 from appliance.services.rules import RuleOf
 from appliance.storage import rollups, samples, series
@@ -57,6 +58,7 @@ class Storing:
         self._find_series(batches)
         held = self._held(batches)
         judged = {key: judge(batch, held[key], self.upload.upload_id) for key, batch in batches.items()}
+        passed("compared")
         touched = self._touched_days(batches, judged, held)
         known = rollups.told_days(self.connection, self.upload.person_id, touched) if touched else {}
         with ThreadPoolExecutor(max_workers=1) as aside:
@@ -64,6 +66,7 @@ class Storing:
             writing = aside.submit(self._write, batches, judged)
             resolved = self._resolve_new_days(batches, judged, touched, known)
             writing.result()
+        passed("rows_written")
         from_table = resolve_days(self.connection, self.upload.person_id, self.rule_of, self.states, known)
         for metric, days in from_table.items():
             resolved[metric] += days

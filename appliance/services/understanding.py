@@ -13,6 +13,7 @@ from appliance.domain.record import Kind
 from appliance.domain.sample import Batch
 from appliance.domain.upload import Advice, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.domain.verdict import Judgement, Verdict
+from appliance.foundation.steps import passed
 from appliance.intake.document import open_document
 from appliance.intake.read import read_document
 from appliance.intake.reading import SAMPLES, Reading
@@ -84,17 +85,23 @@ class Understanding:
         Takes the person's lock, after the reading, until the transaction ends.
         """
         document = open_document(body, upload.content_encoding, self._limit_bytes, upload.content_type)
+        passed("opened")
         person = people.find(connection, upload.person_id)
         reading = read_document(document, self._catalogue, upload.automation, person.zone)
+        passed("read", items=sum(reading.received.values()))
         lock_person(connection, upload.person_id)
+        passed("locked")
         rule_of = rules_of(connection, upload.person_id, self._catalogue)
         judged = Storing(connection, upload, rule_of).store(reading.batches)
+        passed("samples_stored")
         verdicts = {
             kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
             for kind, found in reading.records.items()
         }
         verdicts[Kind.SLEEP] = Sleeping(connection, upload, self._catalogue, rule_of).store(reading.sleep)
+        passed("records_stored")
         newly_kept = quarantine.keep(
             connection, upload.person_id, upload.upload_id, reading.quarantined, upload.received_at
         )
+        passed("set_aside", items=len(reading.quarantined))
         return Understood(reading, judged, verdicts, newly_kept)

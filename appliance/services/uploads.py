@@ -27,6 +27,7 @@ from appliance.foundation.errors import (
     UploadTooLarge,
 )
 from appliance.foundation.settings import Settings
+from appliance.foundation.steps import passed
 from appliance.foundation.telemetry import Telemetry
 from appliance.intake.document import is_readable
 from appliance.services.advising import advise
@@ -88,6 +89,7 @@ class Uploads:
         when they cannot be.
         """
         admission = self._keys.admit(arrival.presented_key, Scope.INGEST, arrival.address, arrival.size_bytes)
+        passed("admitted")
         upload, body = self._receive(admission.key, arrival)
         if upload.size_bytes > self._settings.sync_upload_bytes:
             self.on_deferred()
@@ -139,6 +141,7 @@ class Uploads:
     def _receive(self, key: ApiKey, arrival: Arrival) -> tuple[Upload, bytes]:
         self._refuse_unless_readable(arrival)
         body = arrival.read_body()
+        passed("body_read", bytes=len(body))
         if len(body) > self._settings.max_upload_bytes:
             raise self._too_large()
         deferred = len(body) > self._settings.sync_upload_bytes
@@ -156,6 +159,7 @@ class Uploads:
                 automation=arrival.automation,
                 body=body,
             )
+        passed("received")
         self._telemetry.received_bytes.inc(len(body))
         structlog.contextvars.bind_contextvars(upload_id=upload.upload_id)
         log.info("upload_received", size_bytes=len(body), deferred=deferred)
@@ -208,6 +212,7 @@ class Uploads:
                     ATTEMPTS,
                 )
             return _accepted(upload)
+        passed("committed")
         if refusal is not None:
             self._telemetry.uploads.labels(state=UploadState.REFUSED).inc()
             log.warning("upload_refused", reason=refusal.code)
@@ -222,6 +227,7 @@ class Uploads:
         advice = advise(connection, upload, understood.reading, upload.received_at)
         receipt = understood.receipt(upload, advice, round((time.perf_counter() - started) * 1000))
         uploads.settle(connection, receipt, upload.person_id, self._clock.now(), understood.metrics)
+        passed("settled")
         return receipt
 
     def _tell(self, receipt: Receipt, started: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -58,6 +59,11 @@ person = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("time_zone", Text, nullable=False),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
+    Column("password_hash", Text, comment="argon2id; null for who has no dashboard password of their own"),
+    Column(
+        "is_owner", Boolean, nullable=False, server_default=text("false"), comment="May change the appliance"
+    ),
+    Column("preferences", JSONB, nullable=False, server_default="{}", comment="Units, goals and the like"),
 )
 
 api_key = Table(
@@ -73,6 +79,8 @@ api_key = Table(
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
+    Column("disabled_at", Instant, comment="Closed for a while; null when it opens"),
+    Column("replaced_by", BigInteger, comment="The key that a rotation made in its place"),
     Index("api_key_person_id_idx", "person_id"),
 )
 
@@ -86,6 +94,52 @@ key_event = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Index("key_event_key_id_idx", "key_id"),
     comment="Audit: what happened to a key and when; never its secret",
+)
+
+near_miss = Table(
+    "near_miss",
+    metadata,
+    Column("near_miss_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("reason", Text, nullable=False, comment="What was wrong, from a closed set"),
+    Column("header", Text, nullable=False, comment="The header the key came in, or should have"),
+    Column("key_id", BigInteger, nullable=False, comment="The key it nearly was; 0 when none is known"),
+    Column("automation_name", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    UniqueConstraint(
+        "address", "reason", "header", "key_id", "automation_name", name="near_miss_what_and_where_key"
+    ),
+    Index("near_miss_last_at_idx", "last_at"),
+    comment="Requests whose key was refused, added up by address and what was wrong; never a secret",
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("session_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("browser", Text, nullable=False, comment="As it names itself, cut short"),
+    Index("session_person_id_idx", "person_id"),
+    comment="Browsers that are logged in to the dashboard",
+)
+
+login_link = Table(
+    "login_link",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE")),
+    Column("purpose", Text, nullable=False, comment="setup or login"),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    comment="Links that log in once",
 )
 
 _COUNTS = ("received", "stored", "revised", "unchanged", "superseded", "quarantined")
@@ -124,6 +178,7 @@ upload = Table(
     Column("failure", Text, comment="Why the body was refused or working on it failed"),
     Column("processed_at", Instant),
     Column("processing_ms", Integer),
+    Column("trace", JSONB, comment="Its steps with their times; null before the first is written"),
     CheckConstraint(
         "received = stored + revised + unchanged + superseded + quarantined", name="counts_add_up"
     ),
@@ -352,4 +407,60 @@ advice = Table(
     Column("last_seen_at", Instant, nullable=False),
     Column("upload_id", BigInteger, nullable=False),
     comment="What about a phone's set-up could be better; gone once a corrected upload comes",
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_run_at", Instant, comment="As the instance that looked last has planned it"),
+    comment="The upkeep jobs of the appliance",
+)
+
+job_run = Table(
+    "job_run",
+    metadata,
+    Column("job_run_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("instance", Text, nullable=False, comment="Which server process ran it"),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", Text, nullable=False),
+    Column("result", JSONB, nullable=False, server_default="{}"),
+    CheckConstraint("outcome IN ('running', 'ok', 'found', 'failed')", name="outcome"),
+    Index("job_run_name_started_at_idx", "name", "started_at"),
+    comment="What each run of a job did; found: it worked, and there is something a person should know",
+)
+
+own_metrics = Table(
+    "own_metrics",
+    metadata,
+    Column("at", Instant, primary_key=True),
+    Column("instance", Text, primary_key=True),
+    Column("content", JSONB, nullable=False, comment="Numbers by metric name and labels"),
+    comment="How the appliance itself was doing, so that its history shows without another server",
+)
+
+awake_span = Table(
+    "awake_span",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    Column("started_at", Instant, primary_key=True),
+    Column("ended_at", Instant, nullable=False),
+    Index("awake_span_ended_at_idx", "ended_at"),
+    comment="When the appliance ran; silence while it slept or was off is nobody's silence",
+)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("key_id", BigInteger, primary_key=True),
+    Column("automation_id", Text, primary_key=True),
+    Column("automation_name", Text, nullable=False),
+    Column("last_new_at", Instant, nullable=False, comment="When it last brought something new"),
+    Column("usual_gap_s", Integer, nullable=False, comment="How long it usually takes, learned; seconds"),
+    Column("silent_since", Instant, comment="Null while it is heard as usual"),
+    Column("checked_at", Instant, nullable=False),
+    comment="The rhythm of each phone's automation, and whether it has fallen silent",
 )
