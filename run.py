@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed-from"
 LOCK = ROOT / "requirements.txt"
+FRONT_END = ROOT / "web" / "frontend"
 WINDOWS = os.name == "nt"
 
 
@@ -39,7 +40,7 @@ def program(name: str) -> str:
 
 PYTHON = program("python")
 # What the tests need from the system, beside Python; installed when root runs them on Debian.
-DEBIAN_PACKAGES: list[str] = []
+DEBIAN_PACKAGES: list[str] = ["chromium", "fonts-dejavu-core", "pgbouncer", "postgresql", "redis-server"]
 CHECKS = (
     ("ruff check", [program("ruff"), "check", "."]),
     ("ruff format", [program("ruff"), "format", "--check", "."]),
@@ -129,9 +130,11 @@ def read_stamp() -> str:
 
 
 def wanted_stamp() -> str:
-    """Describe the Python, the place and the two files an installation depends on."""
-    digest = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    return f"{this_python()}{digest}\n"
+    """Describe the Python, the place and the files an installation depends on: what is installed, what is built."""
+    digest = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes())
+    for path in sorted([*FRONT_END.glob("*.js*"), *(FRONT_END / "src").rglob("*.*")]):
+        digest.update(path.read_bytes())
+    return f"{this_python()}{digest.hexdigest()}\n"
 
 
 def this_python() -> str:
@@ -197,7 +200,8 @@ def install_debian_packages() -> None:
     missing = [package for package in DEBIAN_PACKAGES if not has_debian_package(package)]
     if not missing:
         return
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # The tests start these servers themselves, on folders of their own; no service is to start by its installation.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
     for words in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *missing]):
         if subprocess.run(["apt-get", *words], env=environment, check=False).returncode:  # noqa: S607
             stop(f"apt-get could not install what the tests need: {' '.join(missing)}.")

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 import tzlocal
@@ -22,31 +24,52 @@ from appliance.cache.keys import KeyCache
 from appliance.cache.limiter import Limiter
 from appliance.catalog.load import Catalogue, load_catalogue
 from appliance.engines.engine import Engine
-from appliance.engines.keeper import Keeper
+from appliance.engines.keeper import EngineState, Keeper
 from appliance.engines.lock import FolderLock
 from appliance.engines.postgres import EmbeddedPostgres
+from appliance.engines.postgres_tools import PostgresTools
 from appliance.engines.valkey import EmbeddedValkey
+from appliance.foundation.ballast import Ballast
 from appliance.foundation.clock import Clock, SystemClock
-from appliance.foundation.errors import AlreadyRunning
+from appliance.foundation.errors import AlreadyRunning, HearthbeatError
 from appliance.foundation.paths import DataFolder
 from appliance.foundation.settings import Settings
+from appliance.foundation.steps import instance_name
 from appliance.foundation.telemetry import Telemetry
+from appliance.jobs.scheduler import Scheduler
+from appliance.jobs.table import JOBS
 from appliance.jobs.worker import UploadWorker
 from appliance.services import Services
 from appliance.services.advising import Advising
+from appliance.services.backup_file import BackupFile
+from appliance.services.backups import Backups, verify
+from appliance.services.care import Care
 from appliance.services.explaining import Explaining
 from appliance.services.export import Export
+from appliance.services.glance import Glances
 from appliance.services.health import Health
+from appliance.services.holdings import Holdings
 from appliance.services.keys import Keys
 from appliance.services.lookup import Lookup
+from appliance.services.own_metrics import OwnMetrics
+from appliance.services.pairing import Pairing
 from appliance.services.people import People
+from appliance.services.proving import Report
 from appliance.services.quarantine import Quarantine
 from appliance.services.records import Records
 from appliance.services.replaying import Replaying
+from appliance.services.restoring import Restoring
+from appliance.services.retention import Retention
+from appliance.services.sessions import Sessions
+from appliance.services.silence import Silence
 from appliance.services.sleep import Sleep
 from appliance.services.sources import Sources
+from appliance.services.space import Space
+from appliance.services.tracing import Tracing
 from appliance.services.understanding import Understanding
+from appliance.services.upkeep import Upkeep
 from appliance.services.uploads import Uploads
+from appliance.services.verifying import Verifying
 from appliance.services.workouts import Workouts
 from appliance.storage.database import Database
 from appliance.storage.migrate import migrate
@@ -55,6 +78,7 @@ from web.pages import create_blueprint
 # A short command may have the folder open just now; the server waits that long for it before it refuses.
 FOLDER_WAIT_S = 5.0
 ATTACH_WAIT_S = 15.0
+LOG_LINES_TOLD = 3
 
 log = structlog.get_logger("hearthbeat")
 
@@ -75,10 +99,17 @@ class Engines:
         for name, state in self.keeper.state().items():
             # Uploads can be kept without Valkey and not without Postgres.
             trouble = "away" if name == "postgres" else "degraded"
-            words[f"embedded {name}"] = (
-                "ok" if state.status == "running" else f"{trouble}: {state.reason or state.status}"
-            )
+            words[f"embedded {name}"] = "ok" if state.status == "running" else f"{trouble}: {_why(state)}"
         return words
+
+
+def _why(state: EngineState) -> str:
+    """Tell in one line why an engine does not run; of one that was given up, how its log ends as well."""
+    told = state.reason or state.status
+    if state.status != "failed" or not state.log:
+        return told
+    ending = " | ".join(line.strip()[:200] for line in state.log.splitlines()[-LOG_LINES_TOLD:])
+    return f"{told} Its log ends with: {ending}"
 
 
 @contextmanager
@@ -111,7 +142,11 @@ def running_engines(settings: Settings, role: str, *, or_attach: bool = False) -
             own.append(postgres)
         if cache_url == valkey.url and not or_attach:
             own.append(valkey)
-        keeper = Keeper(own) if own else None
+        ballast = Ballast(folder.root, settings.ballast_mb)
+        # Valkey writes nothing but a few lines of its log.
+        keeper = (
+            Keeper(own, has_room=lambda name: name != postgres.name or ballast.make_room()) if own else None
+        )
         if keeper is not None:
             stack.callback(keeper.stop)
             keeper.start()
@@ -155,7 +190,11 @@ def open_services(
         telemetry = Telemetry(registry or CollectorRegistry())
         database = Database(engines.database_url, pool_size=settings.threads + 2)
         stack.callback(database.close)
-        if (before := migrate(database)) is not None:
+        catalogue = catalogue or load_catalogue()
+        tools = _postgres_tools(settings)
+        backups = Backups(database, catalogue, settings, tools, clock, telemetry)
+        save = backups.make_before_migration if settings.backup_before_migration else None
+        if (before := migrate(database, save=save)) is not None:
             log.info("schema_migrated", before=before or "nothing")
         cache = Cache(engines.cache_url)
         stack.callback(cache.close)
@@ -165,22 +204,32 @@ def open_services(
             upload_bytes_per_hour=settings.limit_upload_mb_per_hour * 1024 * 1024,
             failed_attempts=settings.limit_failed_attempts,
         )
-        catalogue = catalogue or load_catalogue()
         time_zone = settings.time_zone or tzlocal.get_localzone_name() or "UTC"
 
         def note_look(hit: bool) -> None:  # noqa: FBT001  the cache's own word
             telemetry.cached_answers.labels(outcome="hit" if hit else "miss").inc()
 
         understanding = Understanding(catalogue, settings.max_upload_bytes)
-        keys = Keys(database, KeyCache(cache), limiter, clock, telemetry, time_zone)
-        yield Services(
+        space = Space(settings, telemetry)
+        tracing = Tracing(database, telemetry)
+        key_cache = KeyCache(cache)
+        keys = Keys(database, key_cache, limiter, clock, telemetry, time_zone)
+        stack.callback(_write_last_notes, keys)
+        uploads = Uploads(database, keys, understanding, tracing, space, settings, clock, telemetry)
+        answers = AnswerCache(cache, on_look=note_look)
+        instance = instance_name()
+        services = Services(
             settings=settings,
             clock=clock,
             telemetry=telemetry,
-            people=People(database, time_zone),
+            people=People(database, key_cache, answers, clock, time_zone),
             keys=keys,
-            uploads=Uploads(database, keys, understanding, settings, clock, telemetry),
-            lookup=Lookup(database, AnswerCache(cache, on_look=note_look), catalogue),
+            pairing=Pairing(database, keys, clock),
+            uploads=uploads,
+            tracing=tracing,
+            sessions=Sessions(database, limiter, clock, time_zone, settings.limit_failed_logins),
+            lookup=Lookup(database, answers, catalogue),
+            glances=Glances(database, answers, catalogue),
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
             sleep=Sleep(database, catalogue),
@@ -190,19 +239,42 @@ def open_services(
             records=Records(database),
             quarantine=Quarantine(database, settings),
             export=Export(database, catalogue),
-            health=Health(database, cache, clock, telemetry, engines.states),
+            health=Health(database, cache, space, clock, telemetry, engines.states),
+            holdings=Holdings(database, answers),
+            space=space,
+            backups=backups,
+            upkeep=Upkeep(database, clock, telemetry, instance, ZoneInfo(time_zone)),
+            verifying=Verifying(database, catalogue),
+            retention=Retention(database, catalogue, settings, clock),
+            own_metrics=OwnMetrics(database, clock, telemetry, instance),
+            silence=Silence(database, clock, instance),
+            care=Care(database, answers, clock, uploads),
         )
+        services.upkeep.take_on(JOBS, services)
+        yield services
+
+
+def _write_last_notes(keys: Keys) -> None:
+    """Write what is still noted in memory; losing a last use is no reason not to come down."""
+    try:
+        keys.write_notes()
+    except HearthbeatError as error:
+        log.warning("notes_lost", reason=error.code)
 
 
 @contextmanager
 def running_appliance(settings: Settings, role: str = "serve") -> Iterator[tuple[Flask, Services]]:
     """Have the whole appliance built and its worker at work; serving HTTP is the caller's part."""
     with running_engines(settings, role) as engines, open_services(settings, engines) as services:
-        worker = UploadWorker(services.uploads)
+        worker = UploadWorker(services.uploads, services.tracing)
+        services.space.check()
+        scheduler = Scheduler(services.upkeep, JOBS, services.upkeep.zone)
         worker.start()
+        scheduler.start()
         try:
             yield create_app(services, create_blueprint(services)), services
         finally:
+            scheduler.stop()
             worker.stop()
 
 
@@ -214,3 +286,33 @@ def services_at_hand(settings: Settings, role: str) -> Iterator[Services]:
         open_services(settings, engines) as services,
     ):
         yield services
+
+
+@contextmanager
+def restoring(settings: Settings, file: Path) -> Iterator[Restoring]:
+    """Have what restoring this file takes.
+
+    Raises `AlreadyRunning` when a Hearthbeat has the data folder open, and `BackupDamaged` before anything is started.
+    """
+    BackupFile(file)
+    with running_engines(settings, "restore") as engines:
+        database = Database(engines.database_url, pool_size=1)
+        tools = _postgres_tools(settings)
+        telemetry = Telemetry(CollectorRegistry())
+        copies = Backups(database, load_catalogue(), settings, tools, SystemClock(), telemetry)
+        try:
+            yield Restoring(database, settings, tools, copies)
+        finally:
+            database.close()
+
+
+def verify_backup(settings: Settings, file: Path) -> Report:
+    """Prove a backup by a trial restore; needs no running database. Raises as `services.backups.verify` does."""
+    folder = DataFolder(settings.data_dir)
+    folder.create()
+    return verify(file, _postgres_tools(settings), load_catalogue(), folder.root, SystemClock())
+
+
+def _postgres_tools(settings: Settings) -> PostgresTools:
+    folder = DataFolder(settings.data_dir)
+    return PostgresTools(folder.scratch, account=settings.engine_user, bin_folder=settings.postgres_bin)

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from flask import request
 from pydantic import BaseModel, Field
 
 from appliance.api.routes import Answer, Call, Query, Route
+from appliance.domain import automation
 from appliance.domain.key import Scope
-
-# The app's deep link makes a new automation and leaves it switched off unless told otherwise. A `+` stays a plus in
-# it, so spaces are written as %20. The key is not ours to put in: it is stored as a hash only.
-LINK = "com.HealthExport://automation"
-ALWAYS = {
-    "format": "json",
-    "exportversion": "v2",
-    "batchrequests": "true",
-    "enabled": "true",
-    "headers": "X-API-Key,PUT-YOUR-KEY-HERE",
-}
 
 
 class InForceAnswer(BaseModel):
@@ -54,7 +43,7 @@ def show_advice(call: Call) -> Answer:
                     "code": row.code,
                     "message": row.message,
                     "fix": row.fix,
-                    "link": automation_link(row.code, row.automation),
+                    "link": mending_link(row.code, row.automation),
                     "first_seen_at": row.first_seen_at.isoformat(),
                     "last_seen_at": row.last_seen_at.isoformat(),
                     "upload_id": row.upload_id,
@@ -66,13 +55,9 @@ def show_advice(call: Call) -> Answer:
     )
 
 
-def automation_link(code: str, automation: dict[str, Any] | None) -> str | None:
+def mending_link(code: str, parameters: dict[str, Any] | None) -> str | None:
     """Return the deep link of a corrected automation that posts to the address this request came to."""
-    if automation is None:
-        return None
-    url = f"{request.host_url}api/v1/ingest"
-    told = {"url": url, "name": f"Hearthbeat {code.replace('_', ' ')} mended"} | ALWAYS | automation
-    return f"{LINK}?" + "&".join(f"{name}={quote(str(value), safe='')}" for name, value in told.items())
+    return automation.mending_link(f"{request.host_url}api/v1/ingest", code, parameters)
 
 
 ROUTES = (

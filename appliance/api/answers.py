@@ -79,6 +79,33 @@ class UploadsAnswer(BaseModel):
     next: str | None = Field(description="Give it as cursor for the following page.")
 
 
+class StepAnswer(BaseModel):
+    """One step of an upload's way."""
+
+    name: str
+    ended_ms: float = Field(description="Since the attempt began: the first byte of the request seen.")
+    took_ms: float
+    counts: dict[str, int]
+
+
+class AttemptAnswer(BaseModel):
+    """One walk along the way."""
+
+    began_at: str
+    instance: str = Field(description="The server process.")
+    cause: str = Field(description="request, worker or replay.")
+    steps: list[StepAnswer]
+
+
+class TraceAnswer(BaseModel):
+    """The way of an upload, its attempts oldest first."""
+
+    upload_id: int
+    request_id: str
+    state: str = Field(description="received, processed, unchanged, refused or failed.")
+    attempts: list[AttemptAnswer]
+
+
 class MetricAnswer(BaseModel):
     """One metric of which samples are held."""
 
@@ -149,6 +176,9 @@ class KeyAnswer(BaseModel):
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    disabled_at: str | None
+    replaced_by: int | None = Field(description="The key that a rotation made in its place.")
+    state: str = Field(description="open, disabled, expired, replaced or revoked; now.")
 
 
 class NewKeyAnswer(KeyAnswer):
@@ -158,10 +188,74 @@ class NewKeyAnswer(KeyAnswer):
 
 
 class KeysAnswer(BaseModel):
-    """The person's keys."""
+    """The person's keys, or everybody's for an owner."""
 
     items: list[KeyAnswer]
     next: str | None
+
+
+class KeyEventAnswer(BaseModel):
+    """Something that happened to a key."""
+
+    key_id: int
+    at: str
+    event: str = Field(description="created, disabled, enabled, rotated, expired or revoked.")
+    detail: str
+
+
+class KeyEventsAnswer(BaseModel):
+    """What happened to a key, newest first."""
+
+    items: list[KeyEventAnswer]
+    next: str | None
+
+
+class NearMissAnswer(BaseModel):
+    """Refused requests of one kind from one address."""
+
+    address: str = Field(description="Empty for so many addresses that they are only counted.")
+    reason: str
+    mend: str = Field(description="One sentence that says what to change.")
+    header: str = Field(description="The header the key came in, or should have.")
+    key_id: int | None = Field(description="The key it nearly was.")
+    key_name: str | None
+    automation_name: str
+    first_at: str
+    last_at: str
+    count: int
+
+
+class NearMissesAnswer(BaseModel):
+    """A page of refused requests, newest first."""
+
+    items: list[NearMissAnswer]
+    next: str | None = Field(description="Give it as cursor for the following page.")
+
+
+class PersonAnswer(BaseModel):
+    """A person."""
+
+    id: int
+    name: str
+    time_zone: str = Field(description="Places times that come without an offset.")
+    is_owner: bool = Field(description="Looks after the appliance.")
+
+
+class PeopleAnswer(BaseModel):
+    """The people this key may know of."""
+
+    items: list[PersonAnswer]
+    next: str | None
+
+
+class RemovedAnswer(BaseModel):
+    """A person who is gone."""
+
+    id: int
+    name: str
+    uploads: int
+    archive: str | None = Field(description="Where on the appliance everything of theirs was written before.")
+    archive_bytes: int
 
 
 class DatabaseState(BaseModel):

@@ -17,7 +17,7 @@ def create_app(services: Services, *pages: Blueprint) -> Flask:
     app.url_map.merge_slashes = (
         False  # a redirect would cost the phone its Authorization header; 404 says what to mend
     )
-    stand_guard(app, services.telemetry)
+    stand_guard(app, services)
     answer_errors(app)
     register(app, services, ROUTES)
     for blueprint in pages:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from flask import render_template
@@ -171,7 +172,19 @@ def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
             page, headers={"Content-Security-Policy": PAGE_POLICY}, content_type="text/html; charset=utf-8"
         )
 
+    def show_style(_call: Call) -> Answer:
+        return Answer(_STYLE.read_bytes(), content_type="text/css; charset=utf-8")
+
     return (
+        Route(
+            "GET",
+            "/api/v1/docs.css",
+            show_style,
+            "Give the page its looks",
+            None,
+            query=Query,
+            media_type="text/css",
+        ),
         Route("GET", "/api/v1/openapi.json", show_description, "Describe the API", None, query=Query),
         Route(
             "GET",
@@ -185,4 +198,5 @@ def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
     )
 
 
+_STYLE = Path(__file__).parent / "templates" / "docs.css"
 PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

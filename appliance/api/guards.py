@@ -7,13 +7,18 @@ import re
 import secrets
 import socket
 import time
+from contextlib import suppress
 
 import structlog
 from flask import Flask, Response, g, request
 
 from appliance.cache.limiter import Allowance
-from appliance.foundation.errors import HostRejected
-from appliance.foundation.telemetry import Telemetry
+from appliance.domain.presented import MENDS, Presented, Refusal, read_presented
+from appliance.domain.session import COOKIE, Visitor, is_from_own_page
+from appliance.domain.text import storable_text
+from appliance.foundation.errors import ForeignPage, HostRejected
+from appliance.foundation.steps import Trace
+from appliance.services import Services
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,100}")
 # Endings that routers give to names at home and nobody on the internet can register. Just any ending after our own
@@ -29,21 +34,51 @@ _HOME_SUFFIXES = (
     ".intranet",
     ".fritz.box",
 )
-_KEY_HEADERS = ("X-API-Key", "api-key")
+
+# Where the server puts, into the WSGI environment, when the first byte came and when the steps up to here ended.
+ARRIVED = "hearthbeat.arrived"
 
 log = structlog.get_logger("hearthbeat.api")
 
 
-def presented_key() -> str | None:
-    """Return the API key of this request, from any of the headers it may come in."""
-    bearer = request.headers.get("Authorization", "")
-    if bearer:
-        scheme, _, rest = bearer.partition(" ")
-        return rest.strip() if scheme.lower() == "bearer" and rest.strip() else bearer.strip()
-    for header in _KEY_HEADERS:
-        if value := request.headers.get(header, "").strip():
-            return value
-    return None
+def presented_key() -> Presented:
+    """Return the API key of this request, from any of the headers it may come in, or what came nearest to one."""
+    query = request.query_string.decode("latin-1")
+    return read_presented(request.headers, query, header_text("automation-name"))
+
+
+def header_text(name: str, length: int | None = None) -> str:
+    """Return a header as text that can be stored, cut to `length` characters when given; empty without it."""
+    # WSGI hands headers over as Latin-1; the phone sends UTF-8.
+    raw = request.headers.get(name, "")
+    with suppress(UnicodeError):
+        raw = raw.encode("latin-1").decode("utf-8")
+    return storable_text(raw, length)
+
+
+def trace_from_socket() -> Trace:
+    """Return a trace of this request that begins with its first byte, where the server told when that came."""
+    began_s, *steps = request.environ.get(ARRIVED, (None,))
+    trace = Trace("request", began_s)
+    for name, at_s in steps:
+        trace.note(name, at_s=at_s)
+    return trace
+
+
+def visitor_of(services: Services) -> Visitor | None:
+    """Return who is logged in to the dashboard, when the request brings a session and no key.
+
+    Raises `ForeignPage` when another site's page tries to change something with it.
+    """
+    token = request.cookies.get(COOKIE)
+    if token is None or presented_key().flaw is not Refusal.NO_KEY:
+        return None
+    visitor = services.sessions.visitor(token)
+    if visitor is not None and request.method not in ("GET", "HEAD"):
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        if not is_from_own_page(site, origin, request.host):
+            raise ForeignPage("This was not sent from Hearthbeat's own pages; use an API key.")
+    return visitor
 
 
 def is_loopback() -> bool:
@@ -54,9 +89,10 @@ def is_loopback() -> bool:
         return False
 
 
-def stand_guard(app: Flask, telemetry: Telemetry) -> None:
+def stand_guard(app: Flask, services: Services) -> None:
     """Give every request an id, check whom it means to talk to, and tell the log how it went."""
     own_names = {"localhost", socket.gethostname().casefold()}
+    telemetry = services.telemetry
 
     @app.before_request
     def _enter() -> None:
@@ -66,7 +102,8 @@ def stand_guard(app: Flask, telemetry: Telemetry) -> None:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         if not _is_own_host(request.host, own_names):
-            raise HostRejected("The Host header names another machine; use this computer's address or name.")
+            services.keys.note_refused_host(header_text("automation-name"), request.remote_addr or "")
+            raise HostRejected(MENDS[Refusal.HOST_REJECTED])
 
     @app.after_request
     def _leave(response: Response) -> Response:
@@ -83,12 +120,14 @@ def stand_guard(app: Flask, telemetry: Telemetry) -> None:
         route = request.url_rule.rule if request.url_rule else "none"
         telemetry.requests.labels(route=route, status=f"{response.status_code // 100}xx").inc()
         telemetry.request_seconds.labels(route=route).observe(elapsed)
+        steps = g.trace.for_log() if "trace" in g else {}
         log.info(
             "request",
             method=request.method,
             route=route,
             status=response.status_code,
             ms=round(elapsed * 1000, 1),
+            **steps,
         )
         return response
 
@@ -97,7 +136,7 @@ def _is_own_host(host: str, own_names: set[str]) -> bool:
     """Whether the Host header names this machine: an address, a local name. Guards against DNS rebinding."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").rstrip(".").casefold()
-    if not name or name in own_names or name.endswith(_HOME_SUFFIXES):
+    if name in own_names or name.endswith(_HOME_SUFFIXES):
         return True
     try:
         ipaddress.ip_address(name)

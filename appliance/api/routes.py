@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from appliance.api.guards import presented_key
+from appliance.api.guards import presented_key, visitor_of
 from appliance.domain.key import ApiKey, Scope
 from appliance.domain.text import storable_text
 from appliance.foundation.errors import BadQuery, NotFound, UnsupportedFormat
@@ -28,9 +28,15 @@ class Query(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was let in, with everything a view may want. `key` is None on open routes."""
+    """A request that was let in, with everything a view may want.
+
+    `person` is whose data it is about and `asker` who asks; both are None on open routes, `key` also for a browser
+    that is logged in to the dashboard.
+    """
 
     services: Services
+    person: int | None
+    asker: int | None
     key: ApiKey | None
     query: Any
     body: Any
@@ -38,9 +44,15 @@ class Call:
 
     @property
     def person_id(self) -> int:
-        """The person the key belongs to; every read and change stays within them."""
-        assert self.key is not None  # noqa: S101  only routes with a scope ask
-        return self.key.person_id
+        """Whose data this is about; every read and change stays within them."""
+        assert self.person is not None  # noqa: S101  only routes with a scope ask
+        return self.person
+
+    @property
+    def asker_id(self) -> int:
+        """Who asks, for what is about people and keys and not about anybody's health."""
+        assert self.asker is not None  # noqa: S101  only routes with a scope ask
+        return self.asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,8 @@ View = Callable[[Call], Answer]
 class Route:
     """One row of the table, from which dispatch, the OpenAPI description and the access tests are made.
 
-    `admits_itself` is for the upload, whose way through gate, limits and storage is one service function.
+    `admits_itself` is for the upload, whose way through gate, limits and storage is one service function;
+    `owner_only` for what changes or shows the appliance itself (see `appliance.services.people`).
     """
 
     method: str
@@ -76,6 +89,7 @@ class Route:
     query: type[Query] | None = None
     body: type[Query] | None = None
     admits_itself: bool = False
+    owner_only: bool = False
     status: int = 200
     media_type: str = "application/json"
     answer_is_list: bool = False
@@ -94,15 +108,24 @@ def register(app: Flask, services: Services, routes: tuple[Route, ...]) -> None:
 
 def _endpoint(route: Route, services: Services) -> Callable[..., Response]:
     def endpoint(**path: Any) -> Response:
-        key = None
+        person, asker, key = None, None, None
         if route.scope is not None and not route.admits_itself:
-            admission = services.keys.admit(presented_key(), route.scope, request.remote_addr or "")
-            g.allowances = admission.allowances
-            key = admission.key
+            visitor = visitor_of(services)
+            if visitor is not None:
+                person, asker = visitor.viewing_id, visitor.person_id
+            else:
+                admission = services.keys.admit(presented_key(), route.scope, request.remote_addr or "")
+                g.allowances = admission.allowances
+                key = admission.key
+                person = asker = key.person_id
+            if route.owner_only:
+                services.people.refuse_unless_owner(asker)
         _check_storable(path)
         answer = route.view(
             Call(
                 services,
+                person,
+                asker,
                 key,
                 _parsed(route.query, request.args.to_dict()) if route.query else None,
                 _parsed(route.body, _json_body()) if route.body else None,

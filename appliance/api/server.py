@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import socket
 import time
@@ -11,9 +12,12 @@ from typing import Any
 import structlog
 from flask import Flask
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import MultiSocketServer, create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import BadRequest
 
+from appliance.api.guards import ARRIVED
 from appliance.api.problems import CONTENT_TYPE, problem_body
 from appliance.foundation.errors import HearthbeatError, HostError, PortTaken, RequestError, UploadTooLarge
 from appliance.foundation.settings import Settings
@@ -24,7 +28,53 @@ _SLACK = 64 * 1024
 # How long a refused phone may go on sending what nobody reads.
 _LINGER_S = 60.0
 
+# Slower than this, on average, nobody sends who means it; it is the slowest mobile network's.
+_LEAST_BYTES_PER_S = 1_000
+_IDLE_S = 120
+# How long an answer may wait for a phone that does not take any of it: a thread waits with it.
+_STUCK_S = 60.0
+# Of one address, so that one machine cannot take all of them.
+_CONNECTIONS, _CONNECTIONS_OF_ONE = 200, 100
+
 log = structlog.get_logger("hearthbeat.api")
+
+
+class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no types
+    """A request that knows when its parts arrived, as readings of `time.perf_counter`."""
+
+    headers_s = arrived_s = 0.0
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.first_byte_s = time.perf_counter()
+
+    def received(self, data: bytes) -> int:
+        try:
+            taken = int(super().received(data))
+        except ValueError:
+            # As the library stumbles over a length of thousands of digits, or an address with half a bracket.
+            self.error, self.completed, taken = BadRequest("not well-formed"), True, len(data)
+        now_s = time.perf_counter()
+        if self.headers_finished and not self.headers_s:
+            self.headers_s = now_s
+        if self.completed:
+            self.arrived_s = now_s
+        return taken
+
+
+class _Task(WSGITask):  # type: ignore[misc]  # the library has no types
+    """Hands the application what the request knows of its own way here, beside the usual environment."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environment()
+        request = self.request
+        environment[ARRIVED] = (
+            request.first_byte_s,
+            ("headers_read", request.headers_s),
+            ("body_arrived", request.arrived_s),
+            ("handed_over", time.perf_counter()),
+        )
+        return environment
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
@@ -33,12 +83,32 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
     Closed while the phone still sends, the connection would be reset and the answer lost on its way.
     """
 
+    parser_class = _Request
+    task_class = _Task
     will_close: bool  # of the base class
     refused = False
     _until: float | None = None
+    _ready_since = math.inf
+
+    def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  its name there
+        super().__init__(server, sock, addr, adj, map)
+        of_one = sum(channel.addr[0] == addr[0] for channel in server.active_channels.values())
+        self.will_close = of_one > _CONNECTIONS_OF_ONE
 
     def writable(self) -> bool:
+        if self._is_stuck():
+            self.handle_close()  # at once: a socket that nobody reads from never gets writable
+            return False
         return bool(super().writable()) if self._until is None else bool(self.will_close)
+
+    def _is_stuck(self) -> bool:
+        """Whether what is ready to be sent has not been taken by the phone for too long."""
+        now = time.time()
+        if self.total_outbufs_len < (self.adj.send_bytes if self.requests else 1):
+            self._ready_since = math.inf  # less than `send_bytes` is not sent before the answer is whole
+            return False
+        self._ready_since = min(self._ready_since, now)
+        return bool(now - max(self._ready_since, self.last_activity) > _STUCK_S)
 
     def readable(self) -> bool:
         return bool(super().readable()) if self._until is None else not self.will_close
@@ -58,6 +128,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
     def handle_read(self) -> None:
         if self._until is None:
             super().handle_read()
+            self._credit()
             return
         try:
             self.recv(self.adj.recv_bytes)  # closes at the phone's own end
@@ -65,6 +136,17 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
             self.will_close = True
         if time.monotonic() > self._until:
             self.will_close = True
+
+    def _credit(self) -> None:
+        """Count as activity only the time that the bytes of a request under way may have taken.
+
+        One who sends a byte now and then is idle so, and closed like anybody idle.
+        """
+        request = self.request
+        if request is not None:
+            came = request.header_bytes_received + request.body_bytes_received
+            late_s = time.perf_counter() - request.first_byte_s - came / _LEAST_BYTES_PER_S
+            self.last_activity = time.time() - max(0.0, late_s)
 
 
 class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
@@ -82,6 +164,8 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
         elif code == 431:
             error = RequestError("The request's headers are too long.")
         request_id = secrets.token_hex(12)
+        # This thread may still carry the ids of what it did before.
+        structlog.contextvars.clear_contextvars()
         problem = problem_body(error, request_id) | {"status": code}
         body = json.dumps(problem).encode()
         log.warning("request_refused", status=code, request_id=request_id)
@@ -111,9 +195,9 @@ class Server:
                 port=settings.port,
                 threads=settings.threads,
                 max_request_body_size=settings.max_upload_bytes + _SLACK,
-                channel_timeout=120,
+                channel_timeout=_IDLE_S,
                 recv_bytes=1 << 17,  # a large upload in dozens of turns of the loop, not in a thousand
-                connection_limit=200,
+                connection_limit=_CONNECTIONS,
                 ident="Hearthbeat",
                 clear_untrusted_proxy_headers=True,
             )
@@ -147,18 +231,3 @@ class Server:
     def close(self) -> None:
         """Stop listening."""
         self._server.close()
-
-
-def lan_address() -> str | None:
-    """Return this computer's address on the network of its default route, or None without one.
-
-    No packet is sent: connecting a datagram socket only asks the routing table. The address asked for is one
-    reserved for documentation (RFC 5737).
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            address = str(probe.getsockname()[0])
-        except OSError:
-            return None
-    return None if address.startswith("127.") else address

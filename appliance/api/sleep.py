@@ -124,8 +124,8 @@ def _place(cursor: Any) -> date | None:
     if cursor is None:
         return None
     try:
-        return date.fromisoformat(cursor)
-    except (TypeError, ValueError) as error:
+        return parse_day(cursor)
+    except (TypeError, BadQuery) as error:
         raise BadQuery("The cursor is not one of ours; start again without it.") from error
 
 

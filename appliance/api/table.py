@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from appliance.api import (
     advice,
+    backups,
     description,
     export,
     health,
+    jobs,
     keys,
     metrics,
+    people,
     quarantine,
     records,
     replay,
@@ -33,6 +36,9 @@ ROUTES: tuple[Route, ...] = (
     *records.ROUTES,
     *quarantine.ROUTES,
     *keys.ROUTES,
+    *people.ROUTES,
+    *backups.ROUTES,
     *health.ROUTES,
+    *jobs.ROUTES,
     *description.routes(lambda: ROUTES),
 )

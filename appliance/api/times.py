@@ -7,14 +7,17 @@ import binascii
 import json
 import re
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from appliance.api.routes import LARGEST_ID
 from appliance.domain.localday import instant, microseconds
 from appliance.foundation.errors import BadQuery
 
+Moment = TypeVar("Moment", date, datetime)
+
 EXAMPLE = "use a day as 2026-08-07 or an instant as 2026-08-07T10:00:00+02:00"
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200  # wider than what is taken in
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")  # an unescaped “+” of a query string arrives as a space
 
 
@@ -24,22 +27,20 @@ def day_or_instant(text: str | None, name: str) -> date | datetime | None:
         return None
     try:
         if len(text) == len("2026-08-07"):
-            return date.fromisoformat(text)
+            return _within_reach(date.fromisoformat(text), name)
         at = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()[:40]))
     except ValueError as error:
         raise BadQuery(f"“{name}” is not a time; {EXAMPLE}.") from error
     if at.tzinfo is None:
         raise BadQuery(f"“{name}” has no offset from UTC; {EXAMPLE}.")
-    if not 1900 <= at.year <= 2200:
-        raise BadQuery(f"“{name}” is out of range; {EXAMPLE}.")
-    return at
+    return _within_reach(at, name)
 
 
 def parse_day(text: str) -> date:
     """Return a day written as 2026-08-07. Raises `BadQuery`."""
     try:
         if len(text) == len("2026-08-07"):
-            return date.fromisoformat(text)
+            return _within_reach(date.fromisoformat(text), "the day")
     except ValueError:
         pass
     raise BadQuery("A day is written as 2026-08-07.")
@@ -56,9 +57,14 @@ def as_end(at: date | datetime | None, zone: ZoneInfo) -> datetime | None:
     """Return where a window ends (excluded): a day named as end is included."""
     if at is None or isinstance(at, datetime):
         return at
-    if at >= date(2200, 1, 1):
-        raise BadQuery(f"“end” is out of range; {EXAMPLE}.")
     return datetime.combine(at + timedelta(days=1), time(), zone)
+
+
+def _within_reach(at: Moment, name: str) -> Moment:
+    """Return a day or instant whose neighbours exist in every time zone. Raises `BadQuery`."""
+    if not EARLIEST_YEAR <= at.year <= LATEST_YEAR:
+        raise BadQuery(f"“{name}” is out of range; {EXAMPLE}.")
+    return at
 
 
 def first_day(at: date | datetime | None) -> date | None:

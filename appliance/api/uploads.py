@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from flask import g, request
+from flask import Response, after_this_request, g, request
 from pydantic import Field
 
-from appliance.api.advice import automation_link
-from appliance.api.answers import ReceiptAnswer, UploadAnswer, UploadsAnswer
-from appliance.api.guards import presented_key
+from appliance.api.advice import mending_link
+from appliance.api.answers import ReceiptAnswer, TraceAnswer, UploadAnswer, UploadsAnswer
+from appliance.api.guards import header_text, presented_key, trace_from_socket
 from appliance.api.routes import LARGEST_ID, Answer, Call, Query, Route
 from appliance.api.times import read_cursor, write_cursor
 from appliance.domain.key import Scope
-from appliance.domain.text import storable_text
 from appliance.domain.upload import Automation, Receipt
 from appliance.foundation.errors import BadQuery
+from appliance.foundation.steps import Trace, tracing
+from appliance.services import Services
+from appliance.services.keys import Admission
 from appliance.services.uploads import Arrival
 from appliance.storage.uploads import Settled
 
@@ -32,7 +33,18 @@ class PageQuery(Query):
 
 def take_in(call: Call) -> Answer:
     """Keep and understand one body; the answer is its receipt."""
-    receipt, admission = call.services.uploads.accept(
+    g.trace = trace_from_socket()
+    after_this_request(lambda response: _tell_when_answered(response, g.trace, call.services))
+    with tracing(g.trace):
+        receipt, admission = _accept(call)
+    g.allowances = admission.allowances
+    if receipt.status == "accepted":
+        return Answer(_told(receipt), 202, {"Location": f"/api/v1/uploads/{receipt.upload_id}"})
+    return Answer(_told(receipt))
+
+
+def _accept(call: Call) -> tuple[Receipt, Admission]:
+    return call.services.uploads.accept(
         Arrival(
             presented_key=presented_key(),
             address=request.remote_addr or "",
@@ -40,20 +52,26 @@ def take_in(call: Call) -> Answer:
             content_type=request.headers.get("Content-Type", ""),
             content_encoding=request.headers.get("Content-Encoding", ""),
             automation=Automation(
-                name=_header("automation-name"),
-                automation_id=_header("automation-id"),
-                aggregation=_header("automation-aggregation"),
-                period=_header("automation-period"),
-                session_id=_header("session-id"),
+                name=header_text("automation-name", HEADER_LENGTH),
+                automation_id=header_text("automation-id", HEADER_LENGTH),
+                aggregation=header_text("automation-aggregation", HEADER_LENGTH),
+                period=header_text("automation-period", HEADER_LENGTH),
+                session_id=header_text("session-id", HEADER_LENGTH),
             ),
             size_bytes=request.content_length or 0,
             read_body=lambda: request.get_data(cache=False, parse_form_data=False),
         )
     )
-    g.allowances = admission.allowances
-    if receipt.status == "accepted":
-        return Answer(_told(receipt), 202, {"Location": f"/api/v1/uploads/{receipt.upload_id}"})
-    return Answer(_told(receipt))
+
+
+def _tell_when_answered(response: Response, trace: Trace, services: Services) -> Response:
+    def answered() -> None:
+        trace.note("answered")
+        services.tracing.ended(trace)
+
+    # The server closes a response when its last byte has gone to the socket.
+    response.call_on_close(answered)
+    return response
 
 
 def show_uploads(call: Call) -> Answer:
@@ -72,6 +90,35 @@ def show_upload(call: Call) -> Answer:
     return Answer(_as_dict(call.services.uploads.find(call.person_id, call.path["upload_id"])))
 
 
+def show_trace(call: Call) -> Answer:
+    """Show the way of one upload, step by step."""
+    traced = call.services.tracing.of_upload(call.person_id, call.path["upload_id"])
+    return Answer(
+        {
+            "upload_id": traced.upload_id,
+            "request_id": traced.request_id,
+            "state": traced.state,
+            "attempts": [
+                {
+                    "began_at": attempt.began_at.isoformat(),
+                    "instance": attempt.instance,
+                    "cause": attempt.cause,
+                    "steps": [
+                        {
+                            "name": step.name,
+                            "ended_ms": step.ended_ms,
+                            "took_ms": step.took_ms,
+                            "counts": step.counts,
+                        }
+                        for step in attempt.steps
+                    ],
+                }
+                for attempt in traced.attempts
+            ],
+        }
+    )
+
+
 def show_body(call: Call) -> Answer:
     """Give the exact bytes back, as a download."""
     upload, body = call.services.uploads.body(call.person_id, call.path["upload_id"])
@@ -80,18 +127,10 @@ def show_body(call: Call) -> Answer:
     return Answer(body, 200, headers, "application/octet-stream")
 
 
-def _header(name: str) -> str:
-    # WSGI hands headers over as Latin-1; the phone sends UTF-8.
-    raw = request.headers.get(name, "")
-    with suppress(UnicodeError):
-        raw = raw.encode("latin-1").decode("utf-8")
-    return storable_text(raw, HEADER_LENGTH)
-
-
 def _told(receipt: Receipt) -> dict[str, Any]:
     told = receipt.as_dict()
     for advice in told["advice"]:
-        advice["link"] = automation_link(advice["code"], advice.pop("automation"))
+        advice["link"] = mending_link(advice["code"], advice.pop("automation"))
     return told
 
 
@@ -130,6 +169,15 @@ ROUTES = (
         "Show an upload",
         Scope.READ,
         UploadAnswer,
+        Query,
+    ),
+    Route(
+        "GET",
+        "/api/v1/uploads/<int:upload_id>/trace",
+        show_trace,
+        "Show the way of an upload, step by step",
+        Scope.READ,
+        TraceAnswer,
         Query,
     ),
     Route(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,8 @@ class Cache:
         self._lock = threading.Lock()
         self._reason: str | None = None if self.client is not None else NO_CACHE
         self._probe_at = 0.0
+        self._back_at = -math.inf
+        self._probe: threading.Thread | None = None
         self._closed = False
 
     @property
@@ -54,14 +57,14 @@ class Cache:
     def attempt(self, operation: Callable[[redis.Redis], T], otherwise: T) -> T:
         """Return what `operation` returns, or `otherwise` when the server cannot do it.
 
-        After a failure nothing is tried for 5 s; then one caller tries again while the others still get
-        `otherwise`. So a server that hangs costs a thread 0.25 s once, and then nothing.
+        After a failure nothing is tried for 5 s; then a thread of its own looks whether the server is back, while
+        callers still get `otherwise`. So a server that hangs costs a caller 0.25 s once, and then nothing.
         """
         client = self.client
         if client is None or self._closed:
             return otherwise
-        probing = self._reason is not None
-        if probing and not self._may_probe():
+        if self._reason is not None:
+            self._look_whether_it_is_back(client)
             return otherwise
         try:
             result = operation(client)
@@ -73,31 +76,46 @@ class Cache:
         except (redis.RedisError, OSError) as error:
             self._failed(AWAY, error)
             return otherwise
-        # Only a probe may call it well: a reply that was under way when another call timed out proves nothing.
-        if probing:
-            self._recovered()
         return result
 
     def answers(self) -> bool:
-        """Whether the server answers; within 5 s of a failure it is not asked."""
+        """Whether the server answers; after a failure it is asked beside, and the answer is true the next time."""
         return self.attempt(lambda client: bool(client.ping()), otherwise=False)
+
+    def well_for_s(self) -> float:
+        """Return for how long the server has been well without a break, as far as this process knows."""
+        return 0.0 if self._reason is not None else self._monotonic() - self._back_at
 
     def close(self) -> None:
         """Close every connection; from then on there is no cache."""
         with self._lock:
             self._closed = True
             self._reason = NO_CACHE
+        if self._probe is not None:
+            self._probe.join()
         if self.client is not None:
             self.client.connection_pool.disconnect()
             self.client.close()
 
-    def _may_probe(self) -> bool:
+    def _look_whether_it_is_back(self, client: redis.Redis) -> None:
         with self._lock:
             now = self._monotonic()
-            if now < self._probe_at:
-                return False
+            if now < self._probe_at or self._closed:
+                return
             self._probe_at = now + PAUSE_S
-            return True
+            self._probe = threading.Thread(target=self._ping, args=[client], name="cache-probe", daemon=True)
+            self._probe.start()
+
+    def _ping(self, client: redis.Redis) -> None:
+        try:
+            # A question, and what it must be able to do: one that is full or read-only answers questions too.
+            client.set(b"hb:probe", b"", ex=60)
+        except redis.ResponseError as error:
+            self._failed(REFUSES, error)
+        except (redis.RedisError, OSError) as error:
+            self._failed(AWAY, error)
+        else:
+            self._recovered()
 
     def _failed(self, reason: str, error: Exception) -> None:
         with self._lock:
@@ -113,6 +131,7 @@ class Cache:
             if self._closed:
                 return
             before, self._reason = self._reason, None
+            self._back_at = self._monotonic()
         if before is not None:
             log.info("cache_back", was=before)
 

@@ -29,6 +29,8 @@ class KeyCache:
         if public_id in self._owed:
             self.forget(public_id)
             return None
+        if self._cache.well_for_s() < TTL_S:
+            return None  # a key put before the break may have been closed during it, by a process now gone
 
         def ask(client: redis.Redis) -> list[bytes | None]:
             return cast("list[bytes | None]", client.mget(_entry(public_id), _forgotten(public_id)))
@@ -49,8 +51,14 @@ class KeyCache:
         While the server is away this holds in this process at once; another process that still reaches the
         server may find the key until its 60 s are over.
         """
-        name = _forgotten(public_id)
-        if self._cache.attempt(lambda client: client.set(name, b"", ex=FORGOTTEN_S), None):
+
+        def tell(client: redis.Redis) -> bool:
+            # The entry goes as well: should the computer's clock be set back, its 60 s may last for years.
+            client.set(_forgotten(public_id), b"", ex=FORGOTTEN_S)
+            client.delete(_entry(public_id))
+            return True
+
+        if self._cache.attempt(tell, otherwise=False):
             self._owed.discard(public_id)
         elif self._cache.client is not None:
             self._owed.add(public_id)
@@ -78,6 +86,8 @@ def _written(stored: StoredKey) -> bytes:
             "expires_at": _text(key.expires_at),
             "revoked_at": _text(key.revoked_at),
             "last_used_at": _text(key.last_used_at),
+            "disabled_at": _text(key.disabled_at),
+            "replaced_by": key.replaced_by,
             "secret_hash": stored.secret_hash.hex(),
         }
     ).encode()
@@ -97,6 +107,8 @@ def _read(entry: bytes) -> StoredKey | None:
                 expires_at=_instant(found["expires_at"]),
                 revoked_at=_instant(found["revoked_at"]),
                 last_used_at=_instant(found["last_used_at"]),
+                disabled_at=_instant(found["disabled_at"]),
+                replaced_by=found["replaced_by"],
             ),
             bytes.fromhex(found["secret_hash"]),
         )

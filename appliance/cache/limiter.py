@@ -18,12 +18,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from limits.storage import MemoryStorage, RedisStorage
 
 from appliance.cache.connection import Cache
-from appliance.foundation.errors import RateLimited
+from appliance.foundation.errors import RateLimited, UploadTooLarge
 
 HOUR_S = 3600
 FAILURES_WINDOW_S = 600
@@ -34,6 +34,7 @@ FAILED_ATTEMPTS = "failed-attempts"
 _KIB = 1024
 _MIB = 1024 * 1024
 _MINUTE_S = 60
+_SKEW_S = 60  # what the clocks of two computers may differ by
 
 T = TypeVar("T")
 Counters = RedisStorage | MemoryStorage
@@ -54,10 +55,18 @@ class Allowance:
     reset_s: int
 
 
+class Door(NamedTuple):
+    """A place where failing is counted: under which name, how often it may happen, and what happened in words."""
+
+    name: str
+    limit: int
+    what: str
+
+
 class LimitReached(RateLimited):
     """A budget is spent; `allowances` has how the budgets concerned stand."""
 
-    def __init__(self, detail: str, *, retry_after_s: int | None, allowances: list[Allowance]) -> None:
+    def __init__(self, detail: str, *, retry_after_s: int, allowances: list[Allowance]) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
         self.allowances = allowances
 
@@ -113,6 +122,12 @@ class Budget:
         spare = (self.units - cost + 1) * self.window_s / window.current
         return _whole_s(window.current_s - min(spare, self.window_s))
 
+    def start_anew_if_impossible(self, counters: Counters, who: str) -> None:
+        """Forget counts that last longer than any can: the clock of Valkey was set back while they were held."""
+        window = self.look(counters, who)
+        if max(window.previous_s, window.current_s - self.window_s) > self.window_s + _SKEW_S:
+            counters.clear_sliding_window(self._name(who), self.window_s)
+
     def _name(self, who: str) -> str:
         # Without the limit, so that a changed setting goes on from what is already spent.
         return f"{self.policy}/{who}"
@@ -131,7 +146,9 @@ class Limiter:
         self._cache = cache
         self._requests = Budget(REQUESTS, requests_per_hour, HOUR_S)
         self._uploads = Budget(UPLOAD_BYTES, max(1, upload_bytes_per_hour // _KIB), HOUR_S, unit=_KIB)
-        self._failed_attempts = failed_attempts
+        self._key_door = Door(
+            FAILED_ATTEMPTS, failed_attempts, "requests from this address had a wrong or no API key"
+        )
         self._memory = MemoryStorage()
         # `limits` counts in memory with gaps between look and step, which threads fall into.
         self._memory_lock = threading.Lock()
@@ -145,8 +162,8 @@ class Limiter:
     def spend(self, key_id: int, size_bytes: int) -> list[Allowance]:
         """Spend one request and its bytes, and return the budgets it was taken from, as they stand now.
 
-        A request without a body leaves the upload budget alone. Raises `LimitReached` when one budget is spent;
-        then nothing is taken from the other.
+        A request without a body leaves the upload budget alone. Raises `LimitReached` when one budget is spent
+        and `UploadTooLarge` for more bytes than there ever are; then nothing is taken from the other.
         """
         costs = [(self._requests, 1)]
         if size_bytes > 0:
@@ -157,11 +174,11 @@ class Limiter:
             return allowances
         budget, cost = costs[refused]
         if cost > budget.units:
-            raise LimitReached(
+            # Waiting does not help, so this is no “too many”: the phone would only come again.
+            raise UploadTooLarge(
                 f"This upload of {_size(size_bytes)} is larger than the {_size(budget.units * _KIB)} that one API "
-                "key may send in an hour; send less at a time or raise limit_upload_mb_per_hour.",
-                retry_after_s=None,
-                allowances=allowances,
+                "key may send in an hour; turn on Batch Requests in the automation, or raise the appliance's setting "
+                "limit_upload_mb_per_hour."
             )
         wait_s = budget.wait_s(windows[refused], cost)
         if budget is self._requests:
@@ -173,31 +190,30 @@ class Limiter:
             )
         raise LimitReached(detail, retry_after_s=wait_s, allowances=allowances)
 
-    def note_failure(self, address: str) -> None:
+    def note_failure(self, address: str, *, at: Door | None = None) -> None:
         """Count one failed attempt from this address; one beyond the limit is not counted."""
-        self._counted(
-            lambda counters: counters.acquire_entry(
-                f"{FAILED_ATTEMPTS}/{address}", self._failed_attempts, FAILURES_WINDOW_S
-            )
-        )
+        name, limit, _ = at or self._key_door
+        self._counted(lambda counters: counters.acquire_entry(f"{name}/{address}", limit, FAILURES_WINDOW_S))
 
-    def refuse_if_failing(self, address: str) -> None:
+    def refuse_if_failing(self, address: str, *, at: Door | None = None) -> None:
         """Raise `LimitReached` when this address failed too often in the last ten minutes."""
-        limit = self._failed_attempts
+        name, limit, what = at or self._key_door
         oldest, count = self._counted(
-            lambda counters: counters.get_moving_window(
-                f"{FAILED_ATTEMPTS}/{address}", limit, FAILURES_WINDOW_S
-            )
+            lambda counters: counters.get_moving_window(f"{name}/{address}", limit, FAILURES_WINDOW_S)
         )
         if count < limit:
+            return
+        if (
+            oldest > time.time() + FAILURES_WINDOW_S
+        ):  # noted before the clock was set back; else it would be for years
+            self._counted(lambda counters: counters.clear(f"{name}/{address}"))
             return
         # The oldest may come from another computer, whose clock may be ahead.
         wait_s = min(_whole_s(oldest + FAILURES_WINDOW_S - time.time()), FAILURES_WINDOW_S)
         raise LimitReached(
-            f"{limit:,} requests from this address had a wrong or no API key within ten minutes; check the key and "
-            f"try again in {_span(wait_s)}.",
+            f"{limit:,} {what} within ten minutes; check it and try again in {_span(wait_s)}.",
             retry_after_s=wait_s,
-            allowances=[Allowance(FAILED_ATTEMPTS, limit, 0, FAILURES_WINDOW_S, wait_s)],
+            allowances=[Allowance(name, limit, 0, FAILURES_WINDOW_S, wait_s)],
         )
 
     def _counted(self, count: Callable[[Counters], T]) -> T:
@@ -216,7 +232,11 @@ def _spend_all(
     """Spend every cost or none; return which one was refused, and how all stand afterwards."""
     refused = None
     for index, (budget, cost) in enumerate(costs):
-        if not budget.take(counters, who, cost):
+        taken = budget.take(counters, who, cost)
+        if not taken and cost <= budget.units:
+            budget.start_anew_if_impossible(counters, who)
+            taken = budget.take(counters, who, cost)
+        if not taken:
             refused = index
             for earlier, paid in costs[:index]:
                 earlier.take(counters, who, -paid)

@@ -9,10 +9,16 @@ import sys
 
 import click
 
+from appliance.cli.backups import backup, restore, verify
+from appliance.cli.doctor import doctor
+from appliance.cli.jobs import jobs
 from appliance.cli.keys import key
+from appliance.cli.login import login
+from appliance.cli.people import person
 from appliance.cli.replay import replay
 from appliance.cli.serve import demo, serve
 from appliance.cli.status import status
+from appliance.cli.trace import trace
 from appliance.foundation.errors import HearthbeatError
 
 
@@ -39,5 +45,19 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, key, replay, status):
+for command in (
+    serve,
+    demo,
+    login,
+    key,
+    person,
+    replay,
+    status,
+    doctor,
+    trace,
+    backup,
+    verify,
+    restore,
+    jobs,
+):
     cli.add_command(command)

@@ -27,6 +27,7 @@ def serve(**given: Any) -> None:
     """Run the appliance in the foreground: engines, API, dashboard, worker. Ctrl-C stops it cleanly."""
     settings = load(given, quiet=False)
     from appliance.bootstrap import running_appliance  # noqa: PLC0415  other commands start faster without it
+    from appliance.domain.session import LinkPurpose  # noqa: PLC0415
 
     with (
         _stopping_on_signals(),
@@ -38,8 +39,11 @@ def serve(**given: Any) -> None:
         if server.lan_url:
             out.print(f"On the LAN {server.lan_url}  (phones post to {server.lan_url}api/v1/ingest)")
         out.print(f"Data       {settings.data_dir}")
-        if not has_key:
-            out.print('First run: make a key for your phone with: hearthbeat key create "My iPhone"')
+        if services.sessions.needs_setup():
+            link = services.sessions.link(LinkPurpose.SETUP)
+            out.print(f"First run  {server.local_url}setup/{link}  (opens once; for you alone)")
+        elif not has_key:
+            out.print('No phone is paired yet: on the dashboard, or with hearthbeat key create "My iPhone"')
         out.print("Ready. Ctrl-C stops it.")
         sys.stdout.flush()
         server.run()
@@ -59,7 +63,7 @@ def demo(*, no_browser: bool, days: int, seed: int, **given: Any) -> None:
     from appliance.demo.show import Show  # noqa: PLC0415
 
     with _stopping_on_signals(), tempfile.TemporaryDirectory(prefix="hearthbeat-demo-") as folder:
-        chosen = {"host": "127.0.0.1", "port": "0", "log_level": "warning"} | {
+        chosen = {"host": "127.0.0.1", "port": "0", "log_level": "warning", "backup_nightly": "false"} | {
             name: value for name, value in given.items() if value is not None
         }
         settings = load(chosen | {"data_dir": folder}, quiet=False)
@@ -92,7 +96,7 @@ class _Listening:
     """A listening server and its addresses."""
 
     def __init__(self, server: Any, settings: Settings) -> None:
-        from appliance.api.server import lan_address  # noqa: PLC0415
+        from appliance.foundation.network import lan_address  # noqa: PLC0415
 
         self._server = server
         host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104

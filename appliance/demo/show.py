@@ -16,9 +16,12 @@ from rich.table import Table
 
 from appliance.demo.life import posts
 from appliance.domain.key import Scope
+from appliance.domain.preferences import Preferences
+from appliance.domain.session import LinkPurpose
 from appliance.services import Services
 
 PERSON = "Maya"
+PASSWORD = "hearthbeat"  # noqa: S105  the demo lives on this computer alone and is gone with its window
 
 
 class Show:
@@ -48,10 +51,25 @@ class Show:
             f"Try        curl -H 'Authorization: Bearer {fresh.secret_text}' '{self._url}api/v1/metrics/step_count/series?bucket=day'"
         )
         self._console.print(f"API        {self._url}api/v1/docs")
+        page = f"{self._url}login/{self._login_link()}"
+        self._console.print(f"Log in     {page} (once), or with the password “{PASSWORD}”")
         self._console.print(f"Ready: {self._url} (Ctrl-C ends the demo and removes its data)")
         self._console.file.flush()
         if open_page is not None:
-            open_page(self._url)
+            open_page(page)
+
+    def _login_link(self) -> str:
+        sessions = self._services.sessions
+        sessions.set_up(
+            sessions.link(LinkPurpose.SETUP),
+            name=PERSON,
+            time_zone=self._services.people.ensure(PERSON).time_zone,
+            password=PASSWORD,
+            preferences=Preferences(),
+            address="",
+            browser="",
+        )
+        return sessions.link(LinkPurpose.LOGIN)
 
     def stop(self) -> None:
         """Post no more."""

@@ -84,9 +84,7 @@ class SourceNight:
     def efficiency(self) -> float | None:
         """Sleep in the night itself as percent of its time in bed; None where the bed is not told, or too short."""
         session = self.main
-        in_bed = session.hours.in_bed
-        if not in_bed and session.in_bed_start is not None and session.in_bed_end is not None:
-            in_bed = (session.in_bed_end - session.in_bed_start) / HOUR_US
+        in_bed = session.in_bed_hours
         if not in_bed or session.hours.total is None or session.hours.total > in_bed * 1.01:
             return None
         return min(100.0, 100 * session.hours.total / in_bed)

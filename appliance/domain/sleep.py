@@ -162,6 +162,15 @@ class Session:
         return self.hours.total or 0.0
 
     @property
+    def in_bed_hours(self) -> float | None:
+        """The hours in bed as told, else from lying down to getting up; None where neither is told."""
+        if self.hours.in_bed:
+            return self.hours.in_bed
+        if self.in_bed_start is None or self.in_bed_end is None:
+            return None
+        return (self.in_bed_end - self.in_bed_start) / HOUR_US
+
+    @property
     def upload_id(self) -> int:
         """The newest upload that what is told came with."""
         return max(self.upload_ids, default=0)

@@ -27,6 +27,7 @@ WITHIN_S = 600.0
 PAUSES_S = (0.0, 1.0, 5.0)  # before the first, second and third restart
 WATCH_EVERY_S = 0.2
 WAIT_EVERY_S = 0.01
+LOOK_FOR_ROOM_EVERY_S = 1.0
 STOP_WITHIN_S = 120.0
 
 Status = Literal["stopped", "starting", "running", "restarting", "failed"]
@@ -45,7 +46,9 @@ class Keeper:
     """Keeps engines running: at most 3 restarts each in 10 minutes, then it gives that one up and says why.
 
     `on_event` hears `engine_ready`, `engine_stopped`, `engine_restarted` and `engine_failed`, each with what
-    the log gets; it is called on the keeper's thread and must not block.
+    the log gets; it is called on the keeper's thread and must not block. `has_room` is asked before an engine of this
+    name is started whether the disk has room for it, and may make some; one that stopped waits for as long as there is
+    none, which is not counted as a restart.
     """
 
     def __init__(
@@ -53,8 +56,9 @@ class Keeper:
         engines: Sequence[Engine],
         *,
         on_event: Callable[[str, dict[str, object]], None] | None = None,
+        has_room: Callable[[str], bool] = lambda _name: True,
     ) -> None:
-        self._kept = [_Kept(engine, self._tell) for engine in engines]
+        self._kept = [_Kept(engine, self._tell, has_room) for engine in engines]
         self._on_event = on_event
         self._thread: threading.Thread | None = None
         self._settled = threading.Event()
@@ -141,8 +145,14 @@ class Keeper:
 class _Kept:
     """One engine in the keeper's care. Only the keeper's thread changes it; `state` is replaced whole."""
 
-    def __init__(self, engine: Engine, tell: Callable[[str, dict[str, object]], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tell: Callable[[str, dict[str, object]], None],
+        has_room: Callable[[str], bool],
+    ) -> None:
         self.engine = engine
+        self._has_room = has_room
         self.state = EngineState("stopped")
         self._tell = tell
         self._restarts: deque[float] = deque()
@@ -151,6 +161,10 @@ class _Kept:
 
     def launch(self) -> None:
         if self.state.status == "stopped":
+            if not self._has_room(self.engine.name):
+                raise EngineFailed(
+                    f"There is no room left on the disk to start {self.engine.name}; free some space and start again."
+                )
             self.state = EngineState("starting")
         self._patience = Patience(self.engine)
         self.engine.launch()
@@ -194,7 +208,10 @@ class _Kept:
         if self._patience is not None:
             self.became_ready()
         elif time.monotonic() >= self._next_try:
-            self.launch()
+            if self._has_room(self.engine.name):
+                self.launch()
+            else:
+                self._next_try = time.monotonic() + LOOK_FOR_ROOM_EVERY_S
 
     def _fell(self, reason: str) -> None:
         lines = self.engine.last_lines()
@@ -204,6 +221,12 @@ class _Kept:
         while self._restarts and now - self._restarts[0] > WITHIN_S:
             self._restarts.popleft()
         fields: dict[str, object] = {"engine": self.engine.name, "reason": reason, "last_lines": lines}
+        if not self._has_room(self.engine.name):
+            reason = f"{reason}; there is no room left on the disk, free some and it starts again by itself."
+            self._next_try = now + LOOK_FOR_ROOM_EVERY_S
+            self.state = EngineState("restarting", reason, lines)
+            self._tell("engine_stopped", fields | {"reason": reason})
+            return
         if len(self._restarts) >= MOST_RESTARTS:
             reason = (
                 f"{reason}; it was started again {MOST_RESTARTS} times within {WITHIN_S / 60:.0f} minutes. "

@@ -22,7 +22,7 @@ READY_WITHIN_S = 300.0  # recovery after a crash may take minutes
 # 15 MiB at rest, about 100 MiB busy. synchronous_commit stays on: what we acknowledged must be on disk.
 CONFIGURATION = {
     "shared_buffers": "64MB",
-    "max_connections": "40",
+    "max_connections": "80",  # twice the threads a person may set, and the short commands beside them
     "max_worker_processes": "4",
     "autovacuum_max_workers": "2",
     "max_wal_senders": "0",

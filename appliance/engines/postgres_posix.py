@@ -158,6 +158,20 @@ class PosixPostgres:
             self.process = None
         self._lock.release()
 
+    def clear(self) -> None:
+        """Remove the data, stopping what an earlier run left running on it; for a server that is thrown away.
+
+        Raises `AlreadyRunning` while another program runs it, or another `HostError`.
+        """
+        account = engine_account(self._account)
+        prepare_engines_folder(self.folder, account)
+        self._lock.acquire("postgres")
+        try:
+            self._clear_the_way(account)
+            shutil.rmtree(self._data, ignore_errors=True)
+        finally:
+            self._lock.release()
+
     def last_lines(self, n: int = 12) -> str:
         """Return the end of its log."""
         return tail(self._log, n)

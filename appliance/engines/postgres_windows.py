@@ -147,6 +147,19 @@ class WindowsPostgres:
             self._run_program("pg_ctl", ["stop", "-D", str(self._data), "-m", "fast", "-w", "-t", "60"])
         self._lock.release()
 
+    def clear(self) -> None:
+        """Remove the data, stopping what an earlier run left running on it; for a server that is thrown away.
+
+        Raises `AlreadyRunning` while another program runs it, or another `HostError`.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire("postgres")
+        try:
+            self._stop_orphan()
+            shutil.rmtree(self._data, ignore_errors=True)
+        finally:
+            self._lock.release()
+
     def last_lines(self, n: int = 12) -> str:
         """Return the end of its log."""
         return tail(self._log, n)

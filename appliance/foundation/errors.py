@@ -13,10 +13,14 @@
     │   ├── KeyMissing          401
     │   ├── KeyInvalid          401
     │   ├── ScopeDenied         403
+    │   ├── OwnerNeeded         403
     │   ├── HostRejected        403
+    │   ├── LoginRefused        403
+    │   ├── ForeignPage         403
     │   └── RateLimited         429
     ├── DependencyError         a part of the appliance is away for now
     │   ├── DatabaseUnavailable 503
+    │   ├── StatementTimedOut   503   this one piece of work took too long; the part is not away
     │   └── StorageFull         507
     ├── HostError               the program cannot run here as asked
     │   ├── AlreadyRunning
@@ -24,6 +28,8 @@
     │   ├── EngineFailed
     │   ├── MigrationFailed
     │   └── DataFolderNewer
+    ├── BackupFailed            a backup could not be made, proved or restored
+    │   └── BackupDamaged       the file is cut, changed or no backup
     └── SettingsError           a setting is unknown or wrong
 
 Raise in the layer that knows. `appliance.api.problems` translates to HTTP and `appliance.cli` to the
@@ -146,11 +152,32 @@ class ScopeDenied(AccessError):
     title = "This API key may not do that"
 
 
+class OwnerNeeded(AccessError):
+    """The key is good, and only a person who looks after the appliance may do this."""
+
+    code = "owner_needed"
+    title = "This is for the appliance's owner"
+
+
 class HostRejected(AccessError):
     """The Host header names a machine we are not (a sign of DNS rebinding)."""
 
     code = "host_rejected"
     title = "This address is not served here"
+
+
+class LoginRefused(AccessError):
+    """A password or a one-time link does not open the dashboard."""
+
+    code = "login_refused"
+    title = "Not logged in"
+
+
+class ForeignPage(AccessError):
+    """Another site's page tried to act with the visitor's session (CSRF)."""
+
+    code = "foreign_page"
+    title = "This was not sent from Hearthbeat's own pages"
 
 
 class RateLimited(AccessError):
@@ -177,6 +204,18 @@ class DatabaseUnavailable(DependencyError):
 
     def __init__(self, detail: str = "The database does not answer; try again shortly.") -> None:
         super().__init__(detail, retry_after_s=10)
+
+
+class StatementTimedOut(DependencyError):
+    """Postgres ended this one statement for taking too long; others go on."""
+
+    code = "statement_timed_out"
+    title = "This took too long"
+
+    def __init__(
+        self, detail: str = "The database took too long over this and was stopped; try again later."
+    ) -> None:
+        super().__init__(detail, retry_after_s=60)
 
 
 class StorageFull(DependencyError):
@@ -225,6 +264,20 @@ class DataFolderNewer(HostError):
     """The data folder was written by a newer Hearthbeat."""
 
     code = "data_folder_newer"
+
+
+class BackupFailed(HearthbeatError):
+    """A backup could not be made, proved or restored; what was there is as it was."""
+
+    code = "backup_failed"
+    title = "The backup failed"
+
+
+class BackupDamaged(BackupFailed):
+    """A backup file is cut, changed, or no backup of ours."""
+
+    code = "backup_damaged"
+    title = "The backup cannot be used"
 
 
 class SettingsError(HearthbeatError):

@@ -6,15 +6,19 @@ coordinates and secrets are never passed to a logger; should a field with such a
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-FILE_BYTES, FILES_KEPT = 10_000_000, 5
+FILE_NAME, FILE_BYTES, FILES_KEPT = "hearthbeat.jsonl", 10_000_000, 5
 _SECRET_FIELDS = {"authorization", "api_key", "x_api_key", "secret", "password", "token", "value", "body"}
 
 
@@ -35,7 +39,7 @@ def configure_logging(level: str, folder: Path | None) -> None:
     )
     handlers: list[logging.Handler] = [_console(shared)]
     if folder is not None:
-        handlers.append(_file(shared, folder / "hearthbeat.jsonl"))
+        handlers.append(_file(shared, folder / FILE_NAME))
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -46,6 +50,26 @@ def configure_logging(level: str, folder: Path | None) -> None:
     # These tell every statement or request at info; that is ours to tell, with ids and times.
     for noisy in ("alembic", "sqlalchemy", "waitress.queue", "apscheduler"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def logged_lines(folder: Path, *signs: str) -> Iterator[dict[str, Any]]:
+    """Return the lines of the log files in `folder` that hold one of these texts, oldest file first.
+
+    A file that cannot be read and a line that was cut short are passed over.
+    """
+    wanted = [sign.encode() for sign in signs]
+    names = [f"{FILE_NAME}.{n}" for n in range(FILES_KEPT, 0, -1)]
+    for name in [*names, FILE_NAME]:
+        try:
+            with (folder / name).open("rb") as file:
+                for line in file:
+                    if any(sign in line for sign in wanted):
+                        with suppress(ValueError):
+                            found = json.loads(line)
+                            if isinstance(found, dict):
+                                yield found
+        except OSError:
+            continue
 
 
 def _console(shared: list[Processor]) -> logging.Handler:

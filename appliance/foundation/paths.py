@@ -25,6 +25,21 @@ class DataFolder:
         """Rotating log files, one JSON object a line."""
         return self.root / "logs"
 
+    @property
+    def backups(self) -> Path:
+        """Backups, unless a setting puts them elsewhere."""
+        return self.root / "backups"
+
+    @property
+    def exports(self) -> Path:
+        """What was written out of people who were removed over the API."""
+        return self.root / "exports"
+
+    @property
+    def scratch(self) -> Path:
+        """The throw-away server on which a backup is tried; there only as long as that takes."""
+        return self.root / "scratch"
+
     def create(self) -> None:
         """Make the folder and its parts, readable by their owner alone.
 

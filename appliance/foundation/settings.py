@@ -18,7 +18,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 
 from appliance.foundation.errors import SettingsError
 
@@ -74,8 +74,38 @@ class Settings(BaseModel):
     limit_failed_attempts: int = Field(
         300, ge=1, description="Wrong or missing API keys one address may present in ten minutes."
     )
+    limit_failed_logins: int = Field(
+        10, ge=1, description="Wrong dashboard passwords one address may try in ten minutes."
+    )
     raw_retention_days: int = Field(
         0, ge=0, description="Days to keep the exact bytes of uploads; 0 keeps them for ever."
+    )
+    backup_dir: Path | None = Field(
+        None,
+        description="Folder for backups, best on another disk; empty is the folder backups in the data folder.",
+    )
+    backup_nightly: bool = Field(
+        default=True, description="Make a backup every night and prove it by a trial restore."
+    )
+    backup_keep_days: int = Field(
+        7, ge=1, le=3650, description="Of so many days the last nightly backup is kept."
+    )
+    backup_keep_weeks: int = Field(4, ge=0, le=520, description="Of so many weeks one backup is kept.")
+    backup_keep_months: int = Field(3, ge=0, le=120, description="Of so many months one backup is kept.")
+    backup_before_migration: bool = Field(
+        default=True,
+        description="Make a backup before a new version changes the database; without room for one the start is refused.",
+    )
+    disk_reserve_mb: int = Field(
+        512,
+        ge=1,
+        description="MiB that stay free on the disk of the data folder; uploads that would take of them are refused.",
+    )
+    ballast_mb: int = Field(
+        128,
+        ge=0,
+        le=10_000,
+        description="MiB set aside in a file that is given up so that the embedded Postgres can start on a full disk; 0 for none.",
     )
     time_zone: str = Field(
         "", description="IANA time zone of a new person, as Europe/Berlin; empty takes this computer's."
@@ -83,7 +113,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line kept."
     )
-    threads: int = Field(8, ge=2, le=64, description="Requests worked on at the same time.")
+    threads: int = Field(8, ge=2, le=40, description="Requests worked on at the same time.")
     engine_user: str = Field(
         "hearthbeat",
         min_length=1,
@@ -105,6 +135,23 @@ class Settings(BaseModel):
             except (KeyError, ValueError, OSError) as error:  # unknown, no name at all, or a folder of names
                 raise ValueError("there is no such time zone; use an IANA name as Europe/Berlin") from error
         return name
+
+    @field_validator("backup_dir")
+    @classmethod
+    def _is_a_whole_path(cls, folder: Path | None) -> Path | None:
+        if folder is None or folder == Path():
+            return None
+        folder = folder.expanduser()
+        if not folder.is_absolute():  # a server's own folder is nobody's idea of where backups go
+            raise ValueError("name the whole path, as /media/usb/backups")
+        return folder
+
+    # Where each value that is not the default came from, in words.
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def origin(self, name: str) -> str:
+        """Return where the value of a setting came from, in words."""
+        return self._origins.get(name, "the default")
 
     @property
     def max_upload_bytes(self) -> int:
@@ -138,13 +185,15 @@ def load_settings(
             known = ", ".join(sorted(Settings.model_fields))
             raise SettingsError(f"There is no setting “{name}” (from {origin}); the settings are: {known}.")
     try:
-        return Settings(**{name: value for name, (value, _) in merged.items()})
+        settings = Settings(**{name: value for name, (value, _) in merged.items()})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
         raise SettingsError(
             f"The setting “{name}” (from {merged[name][1]}) is not valid: {first['msg']}."
         ) from error
+    settings._origins.update({name: origin for name, (_, origin) in merged.items()})  # noqa: SLF001  made here
+    return settings
 
 
 Given = tuple[Any, str]  # a value and the place it came from

@@ -6,7 +6,7 @@ meaning they have in an earlier program of the same job, so that existing dashbo
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 _LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -59,6 +59,29 @@ class Telemetry:
         )
         self.cached_answers = Counter(
             "hearthbeat_cached_answers", "Look-ups of the answer cache", ["outcome"], registry=registry
+        )
+        self.job_runs = Counter(
+            "hearthbeat_job_runs", "Runs of upkeep jobs by outcome", ["job", "outcome"], registry=registry
+        )
+        self.job_seconds = Gauge(
+            "hearthbeat_job_duration_seconds", "Time the job's last run took", ["job"], registry=registry
+        )
+        self.job_success = Gauge(
+            "hearthbeat_job_last_success_timestamp_seconds",
+            "When the job last did its work, seconds since 1970",
+            ["job"],
+            registry=registry,
+        )
+        self.step_seconds = Summary(
+            "hearthbeat_upload_step_seconds", "Time each step of an upload took", ["step"], registry=registry
+        )
+        self.free_bytes = Gauge(
+            "hearthbeat_disk_free_bytes", "Bytes free where the data folder lies", registry=registry
+        )
+        self.last_proved_backup = Gauge(
+            "hearthbeat_last_proved_backup_timestamp_seconds",
+            "When a trial restore of a backup in the folder last went well, seconds since 1970; 0 for never",
+            registry=registry,
         )
         self.degraded = Gauge(
             "hearthbeat_degraded", "1 while a part works by its fallback", ["part"], registry=registry

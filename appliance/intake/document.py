@@ -30,6 +30,10 @@ _JSON_TYPES = {"", "application/json", "text/json"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 
+# A few bytes packed can be a hundred million values. The largest honest body has a quarter of these, of 60 bytes each.
+MAX_VALUES = 20_000_000
+MAX_ITEMS = 4_000_000
+
 # Every escape of a JSON text, so that the second half of a pair or an escaped backslash is never taken for a start.
 _ESCAPE = re.compile(
     rb"""\\(?: u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
@@ -70,7 +74,19 @@ def open_document(body: bytes, content_encoding: str, limit_bytes: int, content_
     if _media_type(content_type) in csv_files.CSV_TYPES:
         files = csv_files.read_files(content, content_type)
         return Document(files.arrays, files.grouping)
-    root = _parse(content)
+    if _has_more_values_than(MAX_VALUES, content):
+        raise UploadTooLarge(
+            f"The body holds more than {MAX_VALUES:,} values; turn on Batch Requests in the automation."
+        )
+    document = _document(_parse(content))
+    if _items(document.arrays) > MAX_ITEMS:
+        raise UploadTooLarge(
+            f"The body holds more than {MAX_ITEMS:,} items; turn on Batch Requests in the automation."
+        )
+    return document
+
+
+def _document(root: Any) -> Document:
     if not isinstance(root, dict):
         raise MalformedUpload("The body is JSON, but not an object with “data” in it.")
     data = root.get("data")
@@ -82,6 +98,23 @@ def open_document(body: bytes, content_encoding: str, limit_bytes: int, content_
     raise MalformedUpload(
         "The body is JSON, but there is no “data” object in it; set the automation's format to JSON, version 2."
     )
+
+
+def _has_more_values_than(limit: int, content: bytes) -> bool:
+    # Every value but the first follows one of these; in texts they count too, which the limit has room for.
+    return len(content) > limit and sum(map(content.count, (b",", b"[", b"{"))) > limit
+
+
+def _items(arrays: Mapping[str, Any]) -> int:
+    lists = [found for found in arrays.values() if isinstance(found, list)]
+    metrics = arrays.get("metrics")
+    if isinstance(metrics, list):
+        lists += [
+            points
+            for entry in metrics
+            if isinstance(entry, dict) and isinstance(points := entry.get("data"), list)
+        ]
+    return sum(map(len, lists))
 
 
 def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
@@ -97,22 +130,31 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
         )
     if not body.startswith(_GZIP_MAGIC):
         return body
-    parts: list[bytes] = []
-    total = 0
+    unpacked = BytesIO()
     try:
         with gzip.open(BytesIO(body)) as stream:
             while part := stream.read(_CHUNK):
-                total += len(part)
-                if total > limit_bytes:
+                if unpacked.tell() + len(part) > limit_bytes:
                     raise UploadTooLarge(
                         f"The body unpacks to more than {limit_bytes // 2**20} MB; turn on Batch Requests in the automation."
                     )
-                parts.append(part)
+                unpacked.write(part)
     except EOFError as error:
         raise MalformedUpload("The gzip body ends too early; it was cut on the way.") from error
     except (OSError, zlib.error) as error:
         raise MalformedUpload("The gzip body is damaged.") from error
-    return b"".join(parts)
+    return unpacked.getvalue()
+
+
+def unpack_beginning(body: bytes, size: int) -> bytes:
+    """Return the first bytes of a body, unpacked where it is gzip; of a damaged one what can be had, or itself."""
+    if not body.startswith(_GZIP_MAGIC):
+        return body[:size]
+    try:
+        # 16 says that a gzip header stands before the data.
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, size)
+    except zlib.error:
+        return body[:size]
 
 
 def _media_type(content_type: str) -> str:
@@ -120,7 +162,7 @@ def _media_type(content_type: str) -> str:
 
 
 def _parse(body: bytes) -> Any:
-    if not body.strip():
+    if not body or body.isspace():
         raise MalformedUpload("The body is empty.")
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:

@@ -35,8 +35,17 @@ def item_at(document: Document, path: str) -> Any:
 
 def _below(here: Mapping[str, Any], rest: str) -> tuple[Any, str]:
     """Return the field that a path goes on with; names come from outside and may hold dots and brackets."""
+    if "\ufffd" not in rest and len(rest) < NAME_LENGTH:  # no name in it was changed or cut
+        for end in range(len(rest), -1, -1):
+            if _ends_a_name(rest, end) and rest[:end] in here:
+                return here[rest[:end]], rest[end:]
+        raise LookupError(rest)
     for name in sorted(here, key=len, reverse=True):
         told = storable_text(name, NAME_LENGTH)
-        if rest.startswith(told) and rest[len(told) : len(told) + 1] in {"", ".", "["}:
+        if rest.startswith(told) and _ends_a_name(rest, len(told)):
             return here[name], rest[len(told) :]
     raise LookupError(rest)
+
+
+def _ends_a_name(rest: str, end: int) -> bool:
+    return rest[end : end + 1] in {"", ".", "["}

@@ -25,6 +25,7 @@ from appliance.intake.symptoms import read_cycle_entry, read_symptom
 from appliance.intake.timestamps import Timestamps
 
 NAME_LENGTH = 80
+MOST_KINDS = 50  # told apart in a receipt; what a body has beyond them is counted together
 _SAYS_NO_GROUPING = {"", "default"}  # what the default is depends on the format
 
 ReadOne = Callable[[dict[str, Any], int, RecordContext], Record]
@@ -81,9 +82,10 @@ def _read_records(reading: Reading, name: str, content: Any, context: RecordCont
 def _keep_for_later(reading: Reading, name: str, content: Any) -> None:
     if content is None or content == {}:
         return
+    kind = name if name in reading.received or len(reading.received) < MOST_KINDS else Kind.OTHER
     items = content if isinstance(content, list) else [content]
+    detail = f"“{name}” is kept as it came and will be read by a later version."
     for position, item in enumerate(items):
-        reading.received[name] += 1
+        reading.received[kind] += 1
         path = f"data.{name}[{position}]" if items is content else f"data.{name}"
-        detail = f"“{name}” is kept as it came and will be read by a later version."
-        reading.set_aside(name, name, path, Reason.NOT_READ_YET, detail, item)
+        reading.set_aside(kind, name, path, Reason.NOT_READ_YET, detail, item)

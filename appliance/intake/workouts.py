@@ -352,7 +352,7 @@ class _Workout:
         if told.unreadable:
             self.unreadable[track] = told.unreadable
         if told.track is None:
-            self.more[name] = storable(self.left[name])
+            self.more[storable_text(name)] = storable(self.left[name])  # a known name may be oddly spelt
         del self.left[name]
 
     def _mend_energy(self) -> None:

@@ -13,18 +13,31 @@ if TYPE_CHECKING:
     from appliance.foundation.settings import Settings
     from appliance.foundation.telemetry import Telemetry
     from appliance.services.advising import Advising
+    from appliance.services.care import Care
+    from appliance.services.backups import Backups
     from appliance.services.explaining import Explaining
     from appliance.services.export import Export
+    from appliance.services.glance import Glances
     from appliance.services.health import Health
+    from appliance.services.holdings import Holdings
     from appliance.services.keys import Keys
     from appliance.services.lookup import Lookup
+    from appliance.services.own_metrics import OwnMetrics
+    from appliance.services.pairing import Pairing
     from appliance.services.people import People
     from appliance.services.quarantine import Quarantine
     from appliance.services.records import Records
     from appliance.services.replaying import Replaying
+    from appliance.services.retention import Retention
+    from appliance.services.sessions import Sessions
+    from appliance.services.silence import Silence
     from appliance.services.sleep import Sleep
     from appliance.services.sources import Sources
+    from appliance.services.space import Space
+    from appliance.services.tracing import Tracing
+    from appliance.services.upkeep import Upkeep
     from appliance.services.uploads import Uploads
+    from appliance.services.verifying import Verifying
     from appliance.services.workouts import Workouts
 
 
@@ -37,8 +50,12 @@ class Services:
     telemetry: Telemetry
     people: People
     keys: Keys
+    pairing: Pairing
     uploads: Uploads
+    tracing: Tracing
+    sessions: Sessions
     lookup: Lookup
+    glances: Glances
     explaining: Explaining
     sources: Sources
     sleep: Sleep
@@ -49,3 +66,12 @@ class Services:
     quarantine: Quarantine
     export: Export
     health: Health
+    holdings: Holdings
+    space: Space
+    backups: Backups
+    upkeep: Upkeep
+    verifying: Verifying
+    retention: Retention
+    own_metrics: OwnMetrics
+    silence: Silence
+    care: Care

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from appliance.catalog.automations import AUTOMATIONS
 from appliance.domain.quarantine import Reason
 from appliance.domain.record import Kind
 from appliance.domain.sample import Grain
@@ -22,13 +23,7 @@ from appliance.storage import advice, uploads
 from appliance.storage.database import Database
 
 RECENTLY = timedelta(days=7)
-_SUMS = {
-    "datatype": "healthMetrics",
-    "period": "none",
-    "interval": "hours",
-    "aggregatedata": "true",
-    "aggregatesleep": "true",
-}
+_SUMS = AUTOMATIONS["totals"].parameters
 _NAMES_TOLD = 3
 
 
@@ -89,12 +84,7 @@ RULES = (
             "workouts_version_1",
             "Workouts come in the old export version 1, which has no ids and less detail.",
             "Set Export Version to Version 2 in the automation that sends workouts.",
-            {
-                "datatype": "workouts",
-                "period": "none",
-                "includeroutes": "true",
-                "includeworkoutmetadata": "true",
-            },
+            AUTOMATIONS["workouts"].parameters,
         ),
         judges=lambda told: bool(told.reading.records.get(Kind.WORKOUT)),
         raised=lambda told: any(

@@ -9,8 +9,9 @@ from importlib.metadata import version
 
 from appliance.cache.connection import Cache
 from appliance.foundation.clock import Clock
-from appliance.foundation.errors import DatabaseUnavailable
+from appliance.foundation.errors import DependencyError
 from appliance.foundation.telemetry import Telemetry
+from appliance.services.space import Space
 from appliance.storage import uploads
 from appliance.storage.database import Database
 
@@ -55,27 +56,30 @@ class Health:
         self,
         database: Database,
         cache: Cache,
+        space: Space,
         clock: Clock,
         telemetry: Telemetry,
         engine_states: EngineStates,
     ) -> None:
         self._database = database
         self._cache = cache
+        self._space = space
         self._clock = clock
-        self._telemetry = telemetry
+        telemetry.degraded.labels(part="cache").set_function(lambda: cache.degraded is not None)
         self._engine_states = engine_states
         self._started_at = clock.now()
 
     def readiness(self) -> Readiness:
         """Ask every part now."""
+        trouble = self._database.trouble
+        self._cache.answers()
+        lost = self._cache.degraded
         parts = {
-            "database": "ok" if self._database.answers() else "away: Postgres does not answer",
-            "cache": "ok"
-            if self._cache.answers()
-            else f"degraded: {self._cache.degraded}, limits are kept in memory",
+            "database": f"away: {trouble}" if trouble else "ok",
+            "cache": f"degraded: {lost}, limits are kept in memory" if lost else "ok",
+            "disk": self._space.state,
         }
         parts |= self._engine_states()
-        self._telemetry.degraded.labels(part="cache").set(parts["cache"] != "ok")
         return Readiness(parts)
 
     def status(self) -> Status:
@@ -85,7 +89,7 @@ class Health:
         try:
             with self._database.transaction() as connection:
                 waiting, newest = uploads.waiting(connection)
-        except DatabaseUnavailable:
+        except DependencyError:
             pass
         return Status(
             self.readiness(), version("hearthbeat"), self._clock.now(), self._started_at, waiting, newest

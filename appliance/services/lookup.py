@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 from appliance.cache.answers import AnswerCache
 from appliance.catalog.load import Catalogue
-from appliance.domain.localday import midnight
+from appliance.domain.localday import instant, midnight
 from appliance.domain.sample import source_parts
 from appliance.foundation.errors import BadQuery, NotFound
 from appliance.storage import rollups, samples, series
@@ -82,6 +82,17 @@ class MetricOfDay:
 
 
 @dataclass(frozen=True, slots=True)
+class Teller:
+    """Who tells of a metric, and how finely: the samples held from it, and the instants they lie between."""
+
+    source: str
+    grain: str
+    samples: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SamplePage:
     """Samples as stored, and the place to go on from (None at the end)."""
 
@@ -102,6 +113,24 @@ class Lookup:
         with self._database.transaction() as connection:
             held = series.held_metrics(connection, person_id)
         return [self._summary(metric) for metric in held]
+
+    def tellers(self, person_id: int, name: str) -> list[Teller]:
+        """Return who tells of a metric, who told most first. Raises `NotFound` for a metric not held."""
+        with self._database.transaction() as connection:
+            metric, _ = self._held(connection, person_id, name)
+            states = series.of_person(connection, person_id, [metric]).values()
+        found = [
+            Teller(
+                state.key.source,
+                state.key.grain.value,
+                state.samples,
+                instant(state.first, state.least_offset or 0),
+                instant(state.last, state.greatest_offset or 0),
+            )
+            for state in states
+            if state.first is not None and state.last is not None
+        ]
+        return sorted(found, key=lambda teller: (-teller.samples, teller.source, teller.grain))
 
     def samples(
         self,
@@ -134,7 +163,9 @@ class Lookup:
         _check_span(first, last)
         with self._database.transaction() as connection:
             metric, _ = self._held(connection, person_id, name)
-            rows = rollups.of_days(connection, person_id, metric, first, last)
+            # Hours are most of what a day's row holds, and only a series by the hour shows them.
+            read = rollups.of_days if bucket is Bucket.HOUR else rollups.day_values
+            rows = read(connection, person_id, metric, first, last)
         # What is held counts, not what is asked: a window may be open at either end.
         if bucket is Bucket.HOUR and rows and (rows[-1].day - rows[0].day).days > MAX_HOURLY_DAYS:
             raise BadQuery("Ask for at most five years by the hour at a time.")

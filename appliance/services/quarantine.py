@@ -66,13 +66,20 @@ class Quarantine:
         *,
         kind: str | None = None,
         reason: Reason | None = None,
+        upload_id: int | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> ItemPage:
-        """Return items of a kind and reason, those kept last first."""
+        """Return items of a kind and reason, those kept last first; those an upload brought if one is named."""
         with self._database.transaction() as connection:
             rows = quarantine.page(
-                connection, person_id, kind=kind, reason=reason, before=before, limit=limit + 1
+                connection,
+                person_id,
+                kind=kind,
+                reason=reason,
+                upload_id=upload_id,
+                before=before,
+                limit=limit + 1,
             )
             bodies = _Bodies(connection, person_id, self._limit_bytes, BYTES_OPENED)
             items = [bodies.item(row) for row in rows[:limit]]
@@ -92,6 +99,11 @@ class Quarantine:
         """Return how many items there are of each kind and reason, most first."""
         with self._database.transaction() as connection:
             return quarantine.grouped(connection, person_id, kind=kind, reason=reason)
+
+    def names(self, person_id: int, limit: int = 50) -> list[Row[Any]]:
+        """Return how many items there are of each kind, name and reason, most first, and where one of them stood."""
+        with self._database.transaction() as connection:
+            return quarantine.named(connection, person_id, limit)
 
 
 class _Bodies:

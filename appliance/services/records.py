@@ -29,6 +29,15 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class KindHeld:
+    """What is held of one kind: how many, when the first began, and the newest as a row."""
+
+    held: int
+    first_at: datetime
+    newest: Row[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordPage:
     """Records, newest first, and the place to go on from (None at the end)."""
 
@@ -50,6 +59,26 @@ class Records:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def overview(self, person_id: int) -> dict[Kind, KindHeld]:
+        """Return what is held of each kind that is held at all."""
+        with self._database.transaction() as connection:
+            rows = records.overview(connection, person_id)
+        return {
+            Kind(row.kind): KindHeld(row.held, row.first_at, row) for row in rows if Kind(row.kind) in KINDS
+        }
+
+    def of_span(self, person_id: int, start: datetime, end: datetime, limit: int) -> list[Row[Any]]:
+        """Return records of every kind that start in [start, end), oldest first."""
+        with self._database.transaction() as connection:
+            return records.of_kinds(connection, person_id, KINDS, start, end, limit)
+
+    def curves(self, person_id: int, record_ids: Sequence[int], name: str) -> dict[int, StoredTrack]:
+        """Return the track of this name of several records, by record; absent where a record has none."""
+        if not record_ids:
+            return {}
+        with self._database.transaction() as connection:
+            return records.tracks_named(connection, person_id, record_ids, name)
 
     def listed(
         self,

@@ -21,6 +21,7 @@ from appliance.domain.upload import Upload, UploadState
 from appliance.domain.verdict import Verdict
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import NotFound, RequestError
+from appliance.foundation.steps import Trace, tracing
 from appliance.services.resolving import resolve_days, rewrite
 from appliance.services.rules import rules_of
 from appliance.services.sleeping import Sleeping, is_derived
@@ -102,13 +103,13 @@ class Replaying:
         self._replay([(person_id, upload_id)], report, lambda _done, _all: None)
         return report
 
-    def retry_quarantine(self, person_id: int) -> Report:
+    def retry_quarantine(self, person_id: int, *, dry_run: bool = False) -> Report:
         """Replay the uploads of a person that brought what is in quarantine."""
         with self._database.transaction() as connection:
             chosen = [
                 (person_id, upload_id) for upload_id in quarantine.uploads_with_items(connection, person_id)
             ]
-        report = Report(dry_run=False)
+        report = Report(dry_run)
         self._replay(chosen, report, lambda _done, _all: None)
         return report
 
@@ -126,8 +127,16 @@ class Replaying:
             except _Undone:
                 return
         for done, (person_id, upload_id) in enumerate(chosen):
-            with self._database.transaction() as connection:
+            with (
+                tracing(Trace("replay")) as trace,
+                structlog.contextvars.bound_contextvars(upload_id=upload_id),
+                self._database.transaction() as connection,
+            ):
                 self._replay_one(connection, person_id, upload_id, report)
+                attempt = trace.as_json().items()
+                uploads.add_attempts(
+                    connection, {(person_id, upload_id, name): told for name, told in attempt}
+                )
             on_progress(done + 1, len(chosen))
         log.info(
             "replayed", uploads=report.uploads, released=report.released, changed=report.changes_anything

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -49,17 +49,45 @@ def resolve_again(
         states = series.of_person(connection, person_id, [metric])
         changed[metric] = 0
         for days in _stretches(connection, person_id, metric):
-            held = {
-                day_number(row.day): row for row in rollups.of_numbers(connection, person_id, metric, days)
-            }
-            resolved = resolve_days(connection, person_id, rule_of, states, {metric: days})[metric]
-            different = [day for day in resolved if not rollups.tells(held.get(day.day), day)]
-            gone = days - {day.day for day in resolved}
-            rewrite(connection, person_id, {metric: different}, {metric: {d.day for d in different} | gone})
-            changed[metric] += len(different) + len(gone & held.keys())
+            untrue = compare(connection, person_id, rule_of, states, metric, days)
+            mend(connection, person_id, metric, untrue)
+            changed[metric] += len(untrue.numbers)
         if changed[metric]:
             series.changed(connection, person_id, list(states.values()))
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Untrue:
+    """Days (numbers from 1970-01-01) whose rollup is missing, or not what the samples tell, or of no samples at all."""
+
+    different: list[Day]
+    gone: set[int]
+
+    @property
+    def numbers(self) -> set[int]:
+        """All of them."""
+        return self.gone | {day.day for day in self.different}
+
+
+def compare(
+    connection: Connection,
+    person_id: int,
+    rule_of: RuleOf,
+    states: Mapping[SeriesKey, SeriesState],
+    metric: str,
+    days: set[int],
+) -> Untrue:
+    """Resolve these days of a metric from the stored samples and return those whose rollup tells otherwise."""
+    held = {day_number(row.day): row for row in rollups.of_numbers(connection, person_id, metric, days)}
+    resolved = resolve_days(connection, person_id, rule_of, states, {metric: days})[metric]
+    different = [day for day in resolved if not rollups.tells(held.get(day.day), day)]
+    return Untrue(different, held.keys() - {day.day for day in resolved})
+
+
+def mend(connection: Connection, person_id: int, metric: str, untrue: Untrue) -> None:
+    """Write what is true of these days. The caller holds the person's lock."""
+    rewrite(connection, person_id, {metric: untrue.different}, {metric: untrue.numbers})
 
 
 def rewrite(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import le, sub
@@ -63,7 +64,8 @@ class Storing:
         known = rollups.told_days(self.connection, self.upload.person_id, touched) if touched else {}
         with ThreadPoolExecutor(max_workers=1) as aside:
             # Postgres is busy taking the rows; meanwhile the days nobody has told before are resolved from memory.
-            writing = aside.submit(self._write, batches, judged)
+            # In a copy of our context, so that what is logged there carries the upload's ids.
+            writing = aside.submit(copy_context().run, self._write, batches, judged)
             resolved = self._resolve_new_days(batches, judged, touched, known)
             writing.result()
         passed("rows_written")

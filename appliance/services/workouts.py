@@ -6,10 +6,12 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from appliance.domain.record import Kind
+from appliance.domain.localday import instant, microseconds
+from appliance.domain.record import Kind, Track
 from appliance.domain.sample import SECOND_US
+from appliance.domain.workouts import Line
 from appliance.foundation.errors import NotFound
-from appliance.storage import records
+from appliance.storage import records, workouts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,11 @@ class Workouts:
         following = (rows[limit - 1].start_at, rows[limit - 1].record_id) if len(rows) > limit else None
         return WorkoutPage(rows[:limit], names, following)
 
+    def lines(self, person_id: int) -> list[Line]:
+        """Return all workouts in few numbers, newest first."""
+        with self._database.transaction() as connection:
+            return [_line(row) for row in workouts.lines(connection, person_id)]
+
     def find(self, person_id: int, workout_id: int) -> Workout:
         """Return one workout. Raises `NotFound`."""
         with self._database.transaction() as connection:
@@ -105,6 +112,14 @@ class Workouts:
             raise NotFound(f"Workout {workout_id} has no track “{name[:80]}”.")
         return row, found[0]
 
+    def tracks(self, person_id: int, workout_id: int) -> dict[str, Track]:
+        """Return all tracks of a workout with their points, by name; none for a workout that does not exist."""
+        with self._database.transaction() as connection:
+            return {
+                track.name: Track(track.name, track.at, track.channels, track.units)
+                for track in records.tracks(connection, person_id, workout_id)
+            }
+
     def route(self, person_id: int, workout_id: int) -> Route:
         """Return where a workout went, with the heart rate along the way. Raises `NotFound`."""
         row, track = self.track(person_id, workout_id, ROUTE)
@@ -116,6 +131,21 @@ class Workouts:
         """Return the shown name of a type; None for a label the catalogue lacks."""
         known = self._catalogue.workout_types.get(label)
         return known.display_name if known else None
+
+
+def _line(row: Row[Any]) -> Line:
+    end = None if row.end_at is None else instant(microseconds(row.end_at), row.utc_offset)
+    return Line(
+        workout_id=row.record_id,
+        label=row.label,
+        name=row.name,
+        source=row.source,
+        start=instant(microseconds(row.start_at), row.utc_offset),
+        end=end,
+        flags=tuple(row.flags),
+        has_route=row.has_route,
+        **{number: row._mapping[number] for number in workouts.NUMBERS},
+    )
 
 
 def _present(row: Row[Any] | None, workout_id: int) -> Row[Any]:

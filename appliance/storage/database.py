@@ -7,15 +7,57 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, create_engine, text
+import structlog
+from psycopg.errors import ConnectionTimeout
+from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from appliance.foundation.errors import DatabaseUnavailable, StorageFull
+from appliance.foundation.errors import DatabaseUnavailable, DependencyError, StatementTimedOut, StorageFull
+from appliance.storage.pulse import ANSWERS_WITHIN_S, BriefConnection, Pulse, WatchedConnection
+from appliance.storage.slow import TimedCursor, naming_request
 
 STATEMENT_TIMEOUT_MS = 120_000
 LOCK_TIMEOUT_MS = 30_000
+# Longer than any upload is read between two statements, and then the server lets others write for the person: the
+# computer that holds the lock was put to sleep, or is gone without a word.
+SILENT_WRITER_MS = 600_000
+POOL_TIMEOUT_S = 3
+# For a server elsewhere: notice within half a minute that the line to it is dead, although nobody closed it.
+_LINE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+# What Postgres says, and how long it will be so: only words that are true of every such refusal.
+_AWAY = {
+    "25006": "The database takes no changes now: it is a standby, or was made read-only.",
+    "25P03": "The database gave up waiting, as after a sleep of this computer; try again shortly.",
+    "40001": "Two pieces of work got into each other's way; try again shortly.",
+    "40P01": "Two pieces of work got into each other's way; try again shortly.",
+    "53200": "The database is out of memory; try again shortly.",
+    "53300": "The database has no connection left to give; try again shortly.",
+    "55P03": "The database is busy with other work on the same data; try again shortly.",
+    "57P01": "The database is being stopped; try again shortly.",
+    "57P02": "The database stopped after a crash and is starting again; try again shortly.",
+    "57P03": "The database is starting; try again shortly.",
+}
 _DISK_FULL = "53100"
+_TOOK_TOO_LONG = "57014"
+# A refusal to connect carries no code, and its words are in the server's language: these are the English ones.
+_REFUSALS = {
+    "too many clients": "53300",
+    "remaining connection slots": "53300",
+    "too many connections": "53300",
+    "starting up": "57P03",
+    "not yet accepting connections": "57P03",
+    "shutting down": "57P01",
+    "in recovery mode": "57P02",
+}
+_SILENT = "The database does not answer: it hangs, or the way to it is cut; try again shortly."
+
+log = structlog.get_logger("hearthbeat.storage")
 
 
 class StatementFailed(Exception):
@@ -35,48 +77,90 @@ class Database:
             _with_driver(url),
             pool_size=pool_size,
             max_overflow=4,
-            pool_timeout=20,
+            pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
             hide_parameters=True,  # they are health values, and errors go to the log
             # No server-side prepared statements: behind pgbouncer a connection may change under us.
-            connect_args={"connect_timeout": 5, "prepare_threshold": None},
+            connect_args=_LINE
+            | {
+                "connect_timeout": ANSWERS_WITHIN_S,
+                "prepare_threshold": None,
+                "cursor_factory": TimedCursor,
+            },
         )
+        self._pulse = Pulse(self._brief_connection)
+        pulse = self._pulse
+
+        class Pooled(WatchedConnection):
+            pulse = self._pulse
+
+        @event.listens_for(self._engine, "do_connect")
+        def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Pooled:
+            if pulse.silent and pulse.look():
+                raise psycopg.OperationalError("the server does not answer")
+            return Pooled.connect(*arguments, **options)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Yield a connection inside one transaction: committed at the end, rolled back on any error.
 
-        Raises `DatabaseUnavailable` when Postgres is away, `StorageFull` when it has no room left and
-        `StatementFailed` for everything else, which is our own mistake.
+        Raises `DatabaseUnavailable` when Postgres is away, and within 5 s when it hangs, `StatementTimedOut` when
+        this work took too long, `StorageFull` when it has no room left and `StatementFailed` for everything else,
+        which is our own mistake.
         """
+        if self._pulse.silent and self._pulse.look():
+            raise DatabaseUnavailable(_SILENT)
         try:
             with self._engine.begin() as connection:
-                connection.execute(
-                    text(
-                        f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
-                    )
+                connection.exec_driver_sql(
+                    f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
+                    + naming_request()
                 )
                 yield connection
         except (DBAPIError, psycopg.Error) as error:
-            translated = _translated(error)
+            translated = self._translated(error)
             if isinstance(translated, StatementFailed):
                 raise translated.with_traceback(error.__traceback__) from None
             raise translated from error
         except PoolTimeout as error:
             raise DatabaseUnavailable("All database connections are busy; try again shortly.") from error
 
-    def answers(self) -> bool:
-        """Whether Postgres answers a trivial question now."""
+    @property
+    def trouble(self) -> str | None:
+        """Why Postgres cannot be used now, in one sentence, having asked it; None when it can."""
         try:
             with self.transaction() as connection:
                 connection.execute(text("SELECT 1"))
-        except (DatabaseUnavailable, StorageFull):
-            return False
-        return True
+        except DependencyError as error:
+            return error.detail
+        return None
 
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+    def _translated(self, error: DBAPIError | psycopg.Error) -> Exception:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = _sqlstate(cause)
+        if code == _DISK_FULL:
+            return StorageFull()
+        if code == _TOOK_TOO_LONG:
+            return StatementTimedOut()
+        if code in _AWAY:
+            return DatabaseUnavailable(_AWAY[code])
+        if isinstance(cause, ConnectionTimeout):
+            self._pulse.found_silent()
+        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+            return DatabaseUnavailable(_SILENT) if self._pulse.silent else DatabaseUnavailable()
+        if isinstance(cause, psycopg.Error):
+            return StatementFailed(cause.sqlstate, cause.diag.message_primary or type(cause).__name__)
+        return StatementFailed(None, type(error).__name__)
+
+    def _brief_connection(self) -> BriefConnection:
+        arguments, options = self._engine.dialect.create_connect_args(make_url(_with_driver(self.url)))
+        return BriefConnection.connect(
+            *arguments, **options, connect_timeout=ANSWERS_WITHIN_S, autocommit=True, prepare_threshold=None
+        )
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
@@ -93,7 +177,11 @@ def lock_person(connection: Connection, person_id: int) -> None:
     is one writer per person at a time, across all instances on this database.
     """
     connection.execute(
-        text("SELECT pg_advisory_xact_lock(:space, :person)"), {"space": 0x48B, "person": person_id % 2**31}
+        text(
+            "SELECT set_config('idle_in_transaction_session_timeout', :silent_ms, true),"
+            " pg_advisory_xact_lock(:space, :person)"
+        ),
+        {"silent_ms": str(SILENT_WRITER_MS), "space": 0x48B, "person": person_id % 2**31},
     )
 
 
@@ -104,12 +192,7 @@ def _with_driver(url: str) -> str:
     return url
 
 
-def _translated(error: DBAPIError | psycopg.Error) -> Exception:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if getattr(cause, "sqlstate", None) == _DISK_FULL:
-        return StorageFull()
-    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-        return DatabaseUnavailable()
-    if isinstance(cause, psycopg.Error):
-        return StatementFailed(cause.sqlstate, cause.diag.message_primary or type(cause).__name__)
-    return StatementFailed(None, type(error).__name__)
+def _sqlstate(cause: BaseException | None) -> str | None:
+    if (code := getattr(cause, "sqlstate", None)) is not None or not isinstance(cause, psycopg.Error):
+        return code
+    return next((code for words, code in _REFUSALS.items() if words in str(cause)), None)

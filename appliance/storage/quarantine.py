@@ -8,51 +8,60 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, delete, func, literal_column, or_, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, text
 
 from appliance.domain.quarantine import Quarantined, Reason
 from appliance.domain.text import storable, storable_text
+from appliance.storage.among import among
 from appliance.storage.tables import quarantine
 
-_AT_ONCE = 2_000  # rows a statement, well below the protocol's 65,535 parameters
+_AT_ONCE = 20_000  # rows a statement
 
 
 def keep(
     connection: Connection, person_id: int, upload_id: int, items: Sequence[Quarantined], at: datetime
 ) -> int:
     """Keep the items and return how many of them are new here; the others have only been seen again."""
-    rows = {}
-    for item in items:
-        fingerprint = _fingerprint(item)
-        rows[fingerprint] = {
-            "person_id": person_id,
-            "fingerprint": fingerprint,
-            "upload_id": upload_id,
-            "last_upload_id": upload_id,
-            "kind": item.kind,
-            "name": storable_text(item.name),
-            "path": item.path,
-            "reason": item.reason,
-            "detail": storable_text(item.detail),
-            "first_seen_at": at,
-            "last_seen_at": at,
-        }
-    values = list(rows.values())
+    rows = {_fingerprint(item): item for item in items}
+    fingerprints = list(rows)
     new = 0
-    for begin in range(0, len(values), _AT_ONCE):
-        statement = upsert(quarantine).values(values[begin : begin + _AT_ONCE])
-        statement = statement.on_conflict_do_update(
-            index_elements=["person_id", "fingerprint"],
-            set_={
-                name: statement.excluded[name]
-                for name in ("last_upload_id", "last_seen_at", "reason", "detail")
+    for begin in range(0, len(fingerprints), _AT_ONCE):
+        part = fingerprints[begin : begin + _AT_ONCE]
+        told = [rows[fingerprint] for fingerprint in part]
+        is_new = connection.execute(
+            _KEEP,
+            {
+                "person": person_id,
+                "upload": upload_id,
+                "at": at,
+                "fingerprints": part,
+                "kinds": [item.kind for item in told],
+                "names": [storable_text(item.name) for item in told],
+                "paths": [item.path for item in told],
+                "reasons": [item.reason.value for item in told],
+                "details": [storable_text(item.detail) for item in told],
             },
         )
-        # xmax is 0 for a row that this statement inserted.
-        told = connection.execute(statement.returning(literal_column("xmax = 0", Boolean)))
-        new += sum(is_new for (is_new,) in told)
+        new += sum(is_new.scalars())
     return new
+
+
+# Columns as arrays: a thousand times as many parameters would cost a thousand times the driver's time. xmax is 0 for a
+# row that this statement inserted.
+_KEEP = text(
+    """
+    INSERT INTO quarantine (person_id, fingerprint, upload_id, last_upload_id, kind, name, path, reason, detail,
+                            first_seen_at, last_seen_at)
+    SELECT :person, new.fingerprint, :upload, :upload, new.kind, new.name, new.path, new.reason, new.detail, :at, :at
+    FROM unnest(CAST(:fingerprints AS bytea[]), CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:paths AS text[]),
+                CAST(:reasons AS text[]), CAST(:details AS text[]))
+        WITH ORDINALITY AS new(fingerprint, kind, name, path, reason, detail, place)
+    ORDER BY new.place
+    ON CONFLICT (person_id, fingerprint) DO UPDATE SET last_upload_id = excluded.last_upload_id,
+        last_seen_at = excluded.last_seen_at, reason = excluded.reason, detail = excluded.detail
+    RETURNING xmax = 0
+    """
+)
 
 
 def count(connection: Connection, person_id: int) -> int:
@@ -63,10 +72,10 @@ def count(connection: Connection, person_id: int) -> int:
 
 
 def _fingerprint(item: Quarantined) -> bytes:
-    text = json.dumps(
+    told = json.dumps(
         [item.kind, item.name, storable(item.item)], sort_keys=True, ensure_ascii=True, default=str
     )
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(told.encode()).digest()
 
 
 def release(
@@ -79,7 +88,7 @@ def release(
         or_(quarantine.c.upload_id == upload_id, quarantine.c.last_upload_id == upload_id),
     )
     if kept:
-        query = query.where(quarantine.c.fingerprint.not_in(kept))
+        query = query.where(~among(quarantine.c.fingerprint, kept))
     return connection.execute(query).rowcount
 
 
@@ -100,11 +109,16 @@ def page(
     *,
     kind: str | None = None,
     reason: Reason | None = None,
+    upload_id: int | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Row[Any]]:
-    """Return items in quarantine, those kept last first, those with an id below `before`."""
+    """Return items in quarantine, those kept last first, those with an id below `before`; of an upload if named."""
     query = select(quarantine).where(*_chosen(person_id, kind, reason))
+    if upload_id is not None:
+        query = query.where(
+            or_(quarantine.c.upload_id == upload_id, quarantine.c.last_upload_id == upload_id)
+        )
     if before is not None:
         query = query.where(quarantine.c.quarantine_id < before)
     return list(connection.execute(query.order_by(quarantine.c.quarantine_id.desc()).limit(limit)))
@@ -134,6 +148,25 @@ def grouped(
         .where(*_chosen(person_id, kind, reason))
         .group_by(quarantine.c.kind, quarantine.c.reason)
         .order_by(func.count().desc(), quarantine.c.kind, quarantine.c.reason)
+    )
+    return list(connection.execute(query))
+
+
+def named(connection: Connection, person_id: int, limit: int) -> list[Row[Any]]:
+    """Return how many items there are of each kind, name and reason, most first, with a `path` one was found at."""
+    query = (
+        select(
+            quarantine.c.kind,
+            quarantine.c.name,
+            quarantine.c.reason,
+            func.count().label("items"),
+            func.max(quarantine.c.last_seen_at).label("last"),
+            func.min(quarantine.c.path).label("path"),
+        )
+        .where(quarantine.c.person_id == person_id)
+        .group_by(quarantine.c.kind, quarantine.c.name, quarantine.c.reason)
+        .order_by(func.count().desc(), quarantine.c.kind, quarantine.c.name, quarantine.c.reason)
+        .limit(limit)
     )
     return list(connection.execute(query))
 

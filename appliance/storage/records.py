@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, true, tuple_, update
 
 from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import HeldRecord, Kind, Outdone, Record, Track, judge_record
 from appliance.domain.verdict import Verdict
+from appliance.storage.among import among
 from appliance.storage.tables import record, record_revision, record_track
 
 if TYPE_CHECKING:
@@ -116,6 +117,44 @@ def find(connection: Connection, person_id: int, kind: Kind, record_id: int) -> 
     return connection.execute(_of_kind(person_id, kind).where(record.c.record_id == record_id)).one_or_none()
 
 
+def of_kinds(
+    connection: Connection, person_id: int, kinds: Iterable[Kind], start: datetime, end: datetime, limit: int
+) -> list[Row[Any]]:
+    """Return records of several kinds that start in [start, end), oldest first."""
+    return list(
+        connection.execute(
+            select(record)
+            .where(
+                record.c.person_id == person_id,
+                among(record.c.kind, kinds),
+                record.c.start_at >= start,
+                record.c.start_at < end,
+            )
+            .order_by(record.c.start_at, record.c.record_id)
+            .limit(limit)
+        )
+    )
+
+
+def overview(connection: Connection, person_id: int) -> list[Row[Any]]:
+    """Return the newest record of each kind held, with how many there are (`held`) and when the first began (`first_at`)."""
+    counted = (
+        select(record.c.kind, func.count().label("held"), func.min(record.c.start_at).label("first_at"))
+        .where(record.c.person_id == person_id)
+        .group_by(record.c.kind)
+        .subquery()
+    )
+    newest = (
+        select(record)
+        .where(record.c.person_id == person_id, record.c.kind == counted.c.kind)
+        .order_by(record.c.start_at.desc(), record.c.record_id.desc())
+        .limit(1)
+        .lateral()
+    )
+    columns = (counted.c.held, counted.c.first_at, newest)
+    return list(connection.execute(select(*columns).select_from(counted.join(newest, true()))))
+
+
 def counts(connection: Connection, person_id: int) -> dict[str, int]:
     """Return how many records of each kind are held."""
     rows = connection.execute(
@@ -148,15 +187,21 @@ def tracks(
     )
     if name is not None:
         query = query.where(record_track.c.name == name)
-    return [
-        StoredTrack(
-            row.name,
-            [microseconds(at) for at in row.start_at],
-            dict(zip(row.channels, row.values, strict=True)),
-            row.units,
+    return [_stored_track(row) for row in connection.execute(query)]
+
+
+def tracks_named(
+    connection: Connection, person_id: int, record_ids: Sequence[int], name: str
+) -> dict[int, StoredTrack]:
+    """Return the track of this name of several records, by record; absent where a record has none."""
+    rows = connection.execute(
+        select(record_track).where(
+            record_track.c.person_id == person_id,
+            among(record_track.c.record_id, record_ids),
+            record_track.c.name == name,
         )
-        for row in connection.execute(query)
-    ]
+    )
+    return {row.record_id: _stored_track(row) for row in rows}
 
 
 def track_names(connection: Connection, person_id: int, record_ids: Sequence[int]) -> dict[int, list[str]]:
@@ -165,7 +210,7 @@ def track_names(connection: Connection, person_id: int, record_ids: Sequence[int
     if record_ids:
         rows = connection.execute(
             select(record_track.c.record_id, record_track.c.name)
-            .where(record_track.c.person_id == person_id, record_track.c.record_id.in_(record_ids))
+            .where(record_track.c.person_id == person_id, among(record_track.c.record_id, record_ids))
             .order_by(record_track.c.name)
         )
         for row in rows:
@@ -188,12 +233,21 @@ def track_outlines(connection: Connection, person_id: int, record_id: int) -> li
     return [TrackOutline(row.name, row.points, row.channels, row.units) for row in rows]
 
 
+def _stored_track(row: Row[Any]) -> StoredTrack:
+    return StoredTrack(
+        row.name,
+        [microseconds(at) for at in row.start_at],
+        dict(zip(row.channels, row.values, strict=True)),
+        row.units,
+    )
+
+
 def _of_kind(person_id: int, kind: Kind) -> Select[Any]:
     return select(record).where(record.c.person_id == person_id, record.c.kind == kind)
 
 
 def _held(connection: Connection, person_id: int, kind: Kind, identities: set[str]) -> dict[str, HeldRecord]:
-    rows = list(connection.execute(_of_kind(person_id, kind).where(record.c.identity.in_(identities))))
+    rows = list(connection.execute(_of_kind(person_id, kind).where(among(record.c.identity, identities))))
     names = track_names(connection, person_id, [row.record_id for row in rows])
     return {row.identity: as_held(row, names.get(row.record_id, ())) for row in rows}
 
@@ -207,7 +261,7 @@ def _held_with_id(
         return set()
     rows = connection.execute(
         _of_kind(person_id, records[0].kind).where(
-            record.c.start_at.in_([instant(start, 0) for start in starts])
+            among(record.c.start_at, [instant(start, 0) for start in starts])
         )
     )
     return {(held.start, held.end, label) for held, label in ((as_held(row), row.label) for row in rows)}
@@ -269,7 +323,7 @@ def _replace(
         delete(record_track).where(
             record_track.c.person_id == person_id,
             record_track.c.record_id == record_id,
-            record_track.c.name.in_([track.name for track in each.tracks]),
+            among(record_track.c.name, [track.name for track in each.tracks]),
         )
     )
     _write_tracks(connection, person_id, record_id, each.tracks)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, text
 
+from appliance.storage.among import among
 from appliance.storage.tables import record
 
 _PLACES = "unnest(CAST(:ids AS bigint[]), CAST(:starts AS bigint[])) AS place(series_id, start)"
@@ -120,5 +121,5 @@ def remove_records(connection: Connection, person_id: int, record_ids: Sequence[
     """Remove records with their tracks and earlier versions."""
     if record_ids:
         connection.execute(
-            delete(record).where(record.c.person_id == person_id, record.c.record_id.in_(record_ids))
+            delete(record).where(record.c.person_id == person_id, among(record.c.record_id, record_ids))
         )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, select, text
 from appliance.domain.localday import microseconds
 from appliance.domain.truth import Day
 from appliance.storage import binary
+from appliance.storage.among import among
 from appliance.storage.database import driver_connection
 from appliance.storage.tables import rollup
 
@@ -113,7 +114,7 @@ def of_numbers(connection: Connection, person_id: int, metric: str, days: Iterab
             select(rollup).where(
                 rollup.c.person_id == person_id,
                 rollup.c.metric == metric,
-                rollup.c.day.in_([_FIRST_DAY + timedelta(days=number) for number in days]),
+                among(rollup.c.day, [_FIRST_DAY + timedelta(days=number) for number in days]),
             )
         )
     )
@@ -127,6 +128,26 @@ def all_days(connection: Connection, person_id: int, metric: str) -> list[int]:
         .order_by(rollup.c.day)
     )
     return list(connection.execute(query).scalars())
+
+
+def days_to_look_at(connection: Connection, person_id: int) -> dict[str, tuple[int, int]]:
+    """Return the first and last day (numbers from 1970-01-01) any sample or rollup of each metric may fall into."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT metric, min(first) - date '1970-01-01' AS first, max(last) - date '1970-01-01' AS last FROM (
+                SELECT metric, min(day) AS first, max(day) AS last FROM rollup WHERE person_id = :person GROUP BY 1
+                UNION ALL
+                SELECT metric, ((first_at AT TIME ZONE 'UTC') + least_offset * interval '1 second')::date,
+                       ((last_at AT TIME ZONE 'UTC') + greatest_offset * interval '1 second')::date
+                FROM series WHERE person_id = :person AND first_at IS NOT NULL
+            ) AS told
+            GROUP BY metric
+            """
+        ),
+        {"person": person_id},
+    )
+    return {row.metric: (row.first, row.last) for row in rows}
 
 
 def tells(row: Row[Any] | None, day: Day) -> bool:
@@ -156,7 +177,14 @@ def day_values(
     """Return the days of a metric without their hours, from the first to the last, both included, ordered."""
     return list(
         connection.execute(
-            select(rollup.c.day, rollup.c.utc_offset, rollup.c.value, rollup.c.min, rollup.c.max)
+            select(
+                rollup.c.day,
+                rollup.c.utc_offset,
+                rollup.c.value,
+                rollup.c.min,
+                rollup.c.max,
+                rollup.c.count,
+            )
             .where(
                 rollup.c.person_id == person_id, rollup.c.metric == metric, rollup.c.day.between(first, last)
             )

@@ -14,6 +14,7 @@ from appliance.domain.localday import instant
 from appliance.domain.sample import Batch, Stored
 from appliance.domain.truth import Rows
 from appliance.storage import binary
+from appliance.storage.among import among
 from appliance.storage.database import driver_connection
 from appliance.storage.tables import revision, sample, series, source
 
@@ -299,7 +300,7 @@ def revisions(
             select(revision)
             .where(
                 revision.c.person_id == person_id,
-                revision.c.series_id.in_(series_ids),
+                among(revision.c.series_id, series_ids),
                 revision.c.start_at >= start,
                 revision.c.start_at < end,
             )

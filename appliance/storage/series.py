@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from appliance.domain.localday import microseconds
 from appliance.domain.sample import Grain, SeriesKey
+from appliance.storage.among import among
 from appliance.storage.tables import series, source
 
 
@@ -80,7 +81,7 @@ def of_person(
         .where(series.c.person_id == person_id)
     )
     if metrics is not None:
-        query = query.where(series.c.metric.in_(list(metrics)))
+        query = query.where(among(series.c.metric, metrics))
     found = {}
     for row in connection.execute(query):
         key = SeriesKey(row.metric, row.name, Grain(row.grain), row.unit)
@@ -105,7 +106,7 @@ def add(connection: Connection, person_id: int, keys: Sequence[SeriesKey]) -> di
         upsert(source).on_conflict_do_nothing(), [{"person_id": person_id, "name": name} for name in names]
     )
     found = select(source.c.name, source.c.source_id).where(
-        source.c.person_id == person_id, source.c.name.in_(names)
+        source.c.person_id == person_id, among(source.c.name, names)
     )
     source_ids = {row.name: row.source_id for row in connection.execute(found)}
     names_of = {source_id: name for name, source_id in source_ids.items()}
@@ -205,3 +206,11 @@ def generation_of(connection: Connection, person_id: int, metric: str | None = N
     if metric is not None:
         query = query.where(series.c.metric == metric)
     return int(connection.execute(query).scalar_one())
+
+
+def all_generations(connection: Connection) -> set[tuple[int, int]]:
+    """Return every person and generation that names the present state of a series."""
+    return {
+        (row.person_id, row.generation)
+        for row in connection.execute(select(series.c.person_id, series.c.generation))
+    }

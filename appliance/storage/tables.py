@@ -121,6 +121,13 @@ session = Table(
     Column("session_id", BigInteger, Identity(always=True), primary_key=True),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "viewing_id",
+        BigInteger,
+        ForeignKey("person.person_id", ondelete="CASCADE"),
+        nullable=False,
+        comment="Whose data it shows: the same person's, or of one without a password whom an owner cares for",
+    ),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
@@ -186,6 +193,7 @@ upload = Table(
     Index("upload_upload_id_idx", "upload_id"),
     Index("upload_due_at_idx", "due_at", postgresql_where=text("state = 'received'")),
     Index("upload_request_id_idx", "request_id"),
+    Index("upload_key_id_received_at_idx", "key_id", "received_at"),
 )
 
 source = Table(
@@ -407,14 +415,6 @@ advice = Table(
     Column("last_seen_at", Instant, nullable=False),
     Column("upload_id", BigInteger, nullable=False),
     comment="What about a phone's set-up could be better; gone once a corrected upload comes",
-)
-
-job = Table(
-    "job",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("next_run_at", Instant, comment="As the instance that looked last has planned it"),
-    comment="The upkeep jobs of the appliance",
 )
 
 job_run = Table(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import zstandard
-from sqlalchemy import ARRAY, Connection, Select, Text, cast, func, insert, select, text, update
+from sqlalchemy import ARRAY, Connection, Select, Text, cast, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from appliance.domain.localday import microseconds, midnight
 from appliance.domain.upload import Advice, Automation, Counts, ItemError, Receipt, Upload, UploadState
+from appliance.storage.among import among
 from appliance.storage.tables import upload
 
 ZSTD_LEVEL = (
@@ -48,6 +51,34 @@ _RECEIPT = (
     upload.c.processed_at,
     upload.c.processing_ms,
 )
+
+
+LONGEST_PUT_OFF = timedelta(days=2)
+
+# Replays add one each; nobody looks further back.
+MOST_ATTEMPTS = 20
+
+Attempts = dict[str, dict[str, Any]]  # as `foundation.steps` makes them, by a name that sorts by time
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which uploads are wanted; what is None does not matter. An empty automation name is one that told no name."""
+
+    key_id: int | None = None
+    state: UploadState | None = None
+    automation_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTrace:
+    """What is kept of an upload's way."""
+
+    person_id: int
+    upload_id: int
+    request_id: str
+    state: str
+    attempts: Attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,28 +132,34 @@ def receive(
     return _upload(row)
 
 
-def claim(connection: Connection, person_id: int, upload_id: int) -> Upload | None:
-    """Take one unsettled upload for this transaction; None if it is settled or another worker has it."""
-    return _claimed(
-        connection,
-        _claimable().where(upload.c.person_id == person_id, upload.c.upload_id == upload_id),
-    )
+def claim(connection: Connection, person_id: int, upload_id: int, *, wait: bool) -> bool:
+    """Take one upload for this transaction; return False if it is settled, or another has it and we do not `wait`."""
+    query = _claimable(skip=not wait).where(upload.c.person_id == person_id, upload.c.upload_id == upload_id)
+    return connection.execute(query).one_or_none() is not None
 
 
-def claim_due(connection: Connection, at: datetime) -> Upload | None:
-    """Take the oldest upload that is waiting for a worker, passing over those that others work on."""
-    return _claimed(
-        connection, _claimable().where(upload.c.due_at <= at).order_by(upload.c.upload_id).limit(1)
-    )
+def claim_due(connection: Connection, at: datetime) -> tuple[Upload, int] | None:
+    """Take the upload that has been due for longest, and how often it has been taken up before.
+
+    Those that others work on are passed over. One that is due further ahead than anything is ever put off was
+    received or put off before the computer's clock was set back: its time has come as well.
+    """
+    due = or_(upload.c.due_at <= at, upload.c.due_at > at + LONGEST_PUT_OFF)
+    query = _claimable(skip=True).where(due)
+    row = connection.execute(query.order_by(upload.c.due_at, upload.c.upload_id).limit(1)).one_or_none()
+    return (_upload(row), row.attempts) if row else None
 
 
-def _claimable() -> Select[Any]:
-    return select(*_COLUMNS).where(upload.c.state == UploadState.RECEIVED).with_for_update(skip_locked=True)
+def _claimable(*, skip: bool) -> Select[Any]:
+    waiting = select(*_COLUMNS, upload.c.attempts).where(upload.c.state == UploadState.RECEIVED)
+    return waiting.with_for_update(skip_locked=skip)
 
 
-def _claimed(connection: Connection, query: Select[Any]) -> Upload | None:
-    row = connection.execute(query).one_or_none()
-    return _upload(row) if row else None
+def count_attempts(
+    connection: Connection, person_id: int, upload_id: int, attempts: int, due_at: datetime
+) -> None:
+    """Note how often a worker has taken the upload up, and when it is due again unless it is settled before."""
+    _write_waiting(connection, person_id, upload_id, attempts=attempts, due_at=due_at)
 
 
 def body_of(connection: Connection, person_id: int, upload_id: int) -> bytes | None:
@@ -134,9 +171,14 @@ def body_of(connection: Connection, person_id: int, upload_id: int) -> bytes | N
 
 
 def settle(
-    connection: Connection, receipt: Receipt, person_id: int, processed_at: datetime, metrics: Iterable[str]
+    connection: Connection,
+    receipt: Receipt,
+    person_id: int,
+    processed_at: datetime,
+    metrics: Iterable[str],
+    attempt: Attempts | None = None,
 ) -> None:
-    """Write the receipt of a processed upload, and the metrics of which it told samples."""
+    """Write the receipt of a processed upload, the metrics of which it told samples, and its way so far."""
     _write(
         connection,
         person_id,
@@ -150,29 +192,110 @@ def settle(
         errors=[asdict(error) for error in receipt.errors],
         advice=[asdict(advice) for advice in receipt.advice],
         failure=None,
+        **_with(attempt),
         **receipt.counts.as_dict(),
     )
 
 
-def refuse(connection: Connection, person_id: int, upload_id: int, why: str, at: datetime) -> None:
+def refuse(
+    connection: Connection,
+    person_id: int,
+    upload_id: int,
+    why: str,
+    at: datetime,
+    attempt: Attempts | None = None,
+) -> None:
     """Note that the body could not be opened; its bytes stay."""
     _write(
-        connection, person_id, upload_id, state=UploadState.REFUSED, due_at=None, failure=why, processed_at=at
+        connection,
+        person_id,
+        upload_id,
+        state=UploadState.REFUSED,
+        due_at=None,
+        failure=why,
+        processed_at=at,
+        **_with(attempt),
     )
 
 
 def postpone(
-    connection: Connection, person_id: int, upload_id: int, why: str, until: datetime, attempts_allowed: int
+    connection: Connection,
+    person_id: int,
+    upload_id: int,
+    why: str,
+    until: datetime | None,
+    attempt: Attempts | None = None,
 ) -> None:
-    """Note that working on the upload failed: it is tried again later, and given up after some attempts."""
-    attempts = connection.execute(
-        update(upload)
-        .where(upload.c.person_id == person_id, upload.c.upload_id == upload_id)
-        .values(attempts=upload.c.attempts + 1, failure=why, due_at=until)
-        .returning(upload.c.attempts)
-    ).scalar_one()
-    if attempts >= attempts_allowed:
-        _write(connection, person_id, upload_id, state=UploadState.FAILED, due_at=None)
+    """Note that working on the upload failed, and when it is tried again; None gives it up."""
+    state = UploadState.FAILED if until is None else UploadState.RECEIVED
+    _write_waiting(connection, person_id, upload_id, state=state, failure=why, due_at=until, **_with(attempt))
+
+
+def add_attempts(
+    connection: Connection, attempts: Mapping[tuple[int, int, str], dict[str, Any]]
+) -> set[tuple[int, int]]:
+    """Add attempts, by person, upload and their name, to the uploads that nobody has locked; return those uploads.
+
+    An attempt of the same name is replaced, and of very many the newest stay.
+    """
+    by_upload: dict[tuple[int, int], Attempts] = {}
+    for (person_id, upload_id, name), attempt in attempts.items():
+        by_upload.setdefault((person_id, upload_id), {})[name] = attempt
+    rows = connection.execute(
+        _ADD_ATTEMPTS,
+        {
+            "persons": [person_id for person_id, _ in by_upload],
+            "uploads": [upload_id for _, upload_id in by_upload],
+            "attempts": [json.dumps(told) for told in by_upload.values()],
+            "most": MOST_ATTEMPTS,
+        },
+    )
+    return {(row.person_id, row.upload_id) for row in rows}
+
+
+_ADD_ATTEMPTS = text("""
+    WITH told AS (
+        SELECT * FROM unnest(CAST(:persons AS bigint[]), CAST(:uploads AS bigint[]), CAST(:attempts AS jsonb[]))
+            AS t(person_id, upload_id, attempts)
+    ), free AS (
+        SELECT person_id, upload_id FROM upload JOIN told USING (person_id, upload_id)
+        FOR NO KEY UPDATE OF upload SKIP LOCKED
+    )
+    UPDATE upload AS u
+    SET trace = (
+        SELECT jsonb_object_agg(newest.key, newest.value)
+        FROM (
+            SELECT * FROM jsonb_each(coalesce(u.trace, '{}') || told.attempts) ORDER BY key DESC LIMIT :most
+        ) AS newest
+    )
+    FROM told JOIN free USING (person_id, upload_id)
+    WHERE u.person_id = told.person_id AND u.upload_id = told.upload_id
+    RETURNING u.person_id, u.upload_id
+""")
+
+
+def traced(
+    connection: Connection,
+    *,
+    person_id: int | None = None,
+    upload_id: int | None = None,
+    request_id: str | None = None,
+) -> list[KeptTrace]:
+    """Return the traces of the uploads with this id, or with this request id; of one person if given."""
+    query = select(
+        upload.c.person_id, upload.c.upload_id, upload.c.request_id, upload.c.state, upload.c.trace
+    ).order_by(upload.c.upload_id)
+    for column, wanted in (
+        (upload.c.person_id, person_id),
+        (upload.c.upload_id, upload_id),
+        (upload.c.request_id, request_id),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    return [
+        KeptTrace(row.person_id, row.upload_id, row.request_id, row.state, row.trace or {})
+        for row in connection.execute(query)
+    ]
 
 
 def find(connection: Connection, person_id: int, upload_id: int) -> Settled | None:
@@ -183,13 +306,40 @@ def find(connection: Connection, person_id: int, upload_id: int) -> Settled | No
     return _settled(row) if row else None
 
 
-def listed(connection: Connection, person_id: int, *, before: int | None, limit: int) -> list[Settled]:
+def listed(
+    connection: Connection,
+    person_id: int,
+    *,
+    before: int | None,
+    limit: int,
+    chosen: Chosen | None = None,
+) -> list[Settled]:
     """Return uploads of this person, newest first, those with an id below `before`."""
     query = select(*_COLUMNS, *_RECEIPT).where(upload.c.person_id == person_id)
+    for column, wanted in (
+        (upload.c.key_id, chosen and chosen.key_id),
+        (upload.c.state, chosen and chosen.state),
+        (upload.c.automation_name, chosen and chosen.automation_name),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
     if before is not None:
         query = query.where(upload.c.upload_id < before)
     rows = connection.execute(query.order_by(upload.c.upload_id.desc()).limit(limit))
     return [_settled(row) for row in rows]
+
+
+def senders(connection: Connection, person_id: int, newest: int) -> list[tuple[int | None, str]]:
+    """Return which keys and automations (by name) sent the newest uploads of a person."""
+    recent = (
+        select(upload.c.key_id, upload.c.automation_name)
+        .where(upload.c.person_id == person_id)
+        .order_by(upload.c.upload_id.desc())
+        .limit(newest)
+        .subquery()
+    )
+    rows = connection.execute(select(recent).distinct().order_by(recent.c.automation_name, recent.c.key_id))
+    return [(row.key_id, row.automation_name) for row in rows]
 
 
 def ids_since(connection: Connection, person_id: int, since: date | None) -> list[int]:
@@ -243,7 +393,7 @@ def received_instants(connection: Connection, person_id: int, upload_ids: set[in
     """Return when each of these uploads was received, in µs since 1970."""
     rows = connection.execute(
         select(upload.c.upload_id, upload.c.received_at).where(
-            upload.c.person_id == person_id, upload.c.upload_id.in_(upload_ids)
+            upload.c.person_id == person_id, among(upload.c.upload_id, upload_ids)
         )
     )
     return {row.upload_id: microseconds(row.received_at) for row in rows}
@@ -263,6 +413,26 @@ def _write(connection: Connection, person_id: int, upload_id: int, **values: Any
         .where(upload.c.person_id == person_id, upload.c.upload_id == upload_id)
         .values(**values)
     )
+
+
+def _write_waiting(connection: Connection, person_id: int, upload_id: int, **values: Any) -> None:
+    """Write unless somebody has settled it by now."""
+    connection.execute(
+        update(upload)
+        .where(
+            upload.c.person_id == person_id,
+            upload.c.upload_id == upload_id,
+            upload.c.state == UploadState.RECEIVED,
+        )
+        .values(**values)
+    )
+
+
+def _with(attempt: Attempts | None) -> dict[str, Any]:
+    """Return what to write so that an attempt stands beside those before it."""
+    if not attempt:
+        return {}
+    return {"trace": func.coalesce(upload.c.trace, cast({}, JSONB)).concat(cast(attempt, JSONB))}
 
 
 def _upload(row: Any) -> Upload:

@@ -5,9 +5,10 @@ import socket
 
 from appliance.api.table import ROUTES
 from appliance.domain.key import Scope
-from tests.fixtures.documents import document, hours, steps
+from tests.fixtures.documents import document, hours, metric, point, steps
 from tests.fixtures.house import a_phone, settings_of
 from tests.fixtures.problems import problem_of
+from tests.fixtures.records import a_symptom, an_ecg
 
 BODY = steps(*hours("2026-08-07", [1, 2, 3]))
 WORKOUT = {
@@ -30,9 +31,38 @@ def address(route):
     return re.sub(r"<(?:(\w+):)?(\w+)>", lambda part: parts.get(part[1] or part[2], "step_count"), route.path)
 
 
-def ask_for(client, route, **headers):
-    body = BODY if route.admits_itself else {"name": "Another"} if route.body else None
-    return client.open(address(route), method=route.method, json=body, headers=headers)
+def valid(schema, defs):
+    """Build the least JSON that a schema takes."""
+    if "$ref" in schema:
+        return valid(defs[schema["$ref"].rsplit("/", 1)[-1]], defs)
+    if "anyOf" in schema:
+        return valid(schema["anyOf"][0], defs)
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            return {name: valid(schema["properties"][name], defs) for name in schema.get("required", ())}
+        case "array":
+            return [valid(schema["items"], defs)]
+        case "boolean":
+            return True
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case _:
+            return "Another"
+
+
+def body_of(route):
+    if route.admits_itself:
+        return BODY
+    if route.body is None:
+        return None
+    schema = route.body.model_json_schema()
+    return valid(schema, schema.get("$defs", {}))
+
+
+def ask_for(client, route, path=None, **headers):
+    return client.open(path or address(route), method=route.method, json=body_of(route), headers=headers)
 
 
 def test_only_what_tells_nothing_of_anybody_is_open():
@@ -52,11 +82,15 @@ def test_nobody_gets_in_with_every_scope_but_the_one_needed(app, services, ask):
         scope: a_phone(app, services, "Anna", [other for other in Scope if other is not scope])
         for scope in Scope
     }
+    alone = {scope: a_phone(app, services, "Anna", [scope]) for scope in Scope}
+    before = ask("SELECT count(*) FROM api_key")
     for route in GUARDED:
-        phone = phones[route.scope]
-        answer = ask_for(phone.client, route, **{"X-API-Key": phone.key})
-        assert route.scope in problem_of(answer, 403, "scope_denied")["detail"], named(route)
-    assert ask("SELECT (SELECT count(*) FROM upload), (SELECT count(*) FROM api_key)") == [(0, len(Scope))]
+        wrong = [phones[route.scope], *(phone for scope, phone in alone.items() if scope is not route.scope)]
+        for phone in wrong:
+            answer = ask_for(phone.client, route, **{"X-API-Key": phone.key})
+            assert route.scope in problem_of(answer, 403, "scope_denied")["detail"], named(route)
+    assert ask("SELECT count(*) FROM upload") == [(0,)]
+    assert ask("SELECT count(*) FROM api_key") == before
 
 
 def test_the_scope_alone_is_enough(app, services, phone):
@@ -71,24 +105,148 @@ def test_the_scope_alone_is_enough(app, services, phone):
         assert answer.status_code != 404 or "<" in route.path, named(route)
 
 
-def test_another_persons_things_are_not_there(app, services, phone):
-    upload_id = phone.send(BODY)["upload_id"]
+# What a path can name, by the word before it and the parameter. An id is somebody's; a word is the same for everybody,
+# and behind it stands only what is the asker's own.
+ONLY = "SELECT min({column}) FROM {table} WHERE person_id = :person{more}"
+IDS = {
+    ("uploads", "upload_id"): ONLY.format(column="upload_id", table="upload", more=""),
+    ("workouts", "workout_id"): ONLY.format(
+        column="record_id", table="record", more=" AND kind = 'workouts'"
+    ),
+    ("ecg", "record_id"): ONLY.format(column="record_id", table="record", more=" AND kind = 'ecg'"),
+    ("kind", "record_id"): ONLY.format(column="record_id", table="record", more=" AND kind = 'symptoms'"),
+    ("quarantine", "item_id"): ONLY.format(column="quarantine_id", table="quarantine", more=""),
+    ("keys", "key_id"): "SELECT max(key_id) FROM api_key WHERE person_id = :person",
+    ("people", "person_id"): "SELECT CAST(:person AS bigint)",
+    ("trace", "request_id"): ONLY.format(column="request_id", table="upload", more=""),
+}
+WORDS = {
+    ("metrics", "key"): "step_count",
+    ("days", "date"): "2026-08-07",
+    ("sleep", "night"): "2026-08-07",
+    ("records", "kind"): "symptoms",
+    ("tracks", "name"): "route",
+    ("jobs", "name"): "expire_keys",
+}
+# An owner manages these of everybody; they say nothing of anybody's health.
+MANAGED = ("/api/v1/keys", "/api/v1/people", "/api/v1/near-misses")
+
+
+def parameters(route):
+    """Return what a path names: the word (or parameter) before each parameter, and the parameter."""
+    parts = [part.strip("<>").rpartition(":")[2] for part in route.path.split("/")]
+    return [
+        (parts[place - 1], parts[place])
+        for place, part in enumerate(route.path.split("/"))
+        if part.startswith("<")
+    ]
+
+
+def test_every_path_of_the_table_names_things_that_this_test_knows():
+    unknown = {each for route in GUARDED for each in parameters(route)} - IDS.keys() - WORDS.keys()
+    assert unknown == set(), "say above whether it is somebody's or a word, so that access to it is tested"
+    assert all(len(parameters(route)) == route.path.count("<") for route in GUARDED)
+
+
+def path_to_things_of(person_id, route, ask):
+    known = {
+        name: ask(IDS[before, name], person=person_id)[0][0] if (before, name) in IDS else WORDS[before, name]
+        for before, name in parameters(route)
+    }
+    assert None not in known.values(), f"{named(route)}: this person has no such thing"
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(known[part[1]]), route.path)
+
+
+def a_life(phone, name):
+    """Send one of everything, with this name in every text that a person could know it by."""
+    source = f"{name} Watch"
+    night = {
+        "startDate": "2026-08-06 23:00:00 +0200",
+        "endDate": "2026-08-07 01:00:00 +0200",
+        "value": "Core",
+        "source": source,
+    }
+    phone.send(
+        document(
+            metric("step_count", "count", *hours("2026-08-07", [1, 2, 3], source), {"date": f"{name} day"}),
+            metric("sleep_analysis", "hr", night),
+            metric(f"{name} aura", "lm", point("2026-08-07 10:00", 1, source)),
+            workouts=[WORKOUT | {"name": f"{name} run"}],
+            ecg=[an_ecg(source=source)],
+            symptoms=[a_symptom(name=f"{name} ache", source=source)],
+        ),
+        automation_name=f"{name} automation",
+        automation_id=f"{name} automation id",
+    )
+    phone.client.put(
+        "/api/v1/sources/priority",
+        json={"category": "activity", "sources": [source]},
+        headers={"X-API-Key": phone.key},
+    )
+    # A near miss with a key of theirs.
+    wrong = phone.key[:-1] + ("A" if phone.key[-1] != "A" else "B")
+    phone.client.get("/api/v1/uploads", headers={"X-API-Key": wrong})
+
+
+def spared_key(services, person_id, name):
+    """Make one more key, so that what is tried on it does not take the phone's own."""
+    return services.keys.create(f"{name} spare key", [Scope.INGEST], person_id=person_id)
+
+
+@settings_of(limit_failed_attempts=10_000)
+def test_another_persons_things_are_not_there_on_any_route(app, services, ask):
+    people = {}
+    for name in ("Annabel", "Benedict"):  # the first is the owner
+        phone = a_phone(app, services, name, list(Scope))
+        a_life(phone, name)
+        people[name] = (phone, services.people.named(name).person_id)
+        spared_key(services, people[name][1], name)
+    for asker, other in (("Benedict", "Annabel"), ("Annabel", "Benedict")):
+        phone = people[asker][0]
+        is_owner = asker == "Annabel"
+        for route in GUARDED:
+            if is_owner and route.path.startswith(MANAGED):
+                continue
+            path = path_to_things_of(people[other][1], route, ask)
+            answer = ask_for(phone.client, route, path, **{"X-API-Key": phone.key})
+            which = f"{asker}: {route.method} {path}"
+            if route.owner_only and not is_owner:
+                problem_of(answer, 403, "owner_needed")
+            elif any(each in IDS for each in parameters(route)):
+                assert answer.status_code == 404, f"{which} {answer.text}"
+                # and it is there for the person whose it is
+                if route.method == "GET":
+                    theirs = people[other][0]
+                    assert theirs.client.get(path, headers={"X-API-Key": theirs.key}).status_code == 200, (
+                        which
+                    )
+            assert answer.status_code < 500, which
+            assert other not in answer.text, which
+    for _, person_id in people.values():
+        assert ask("SELECT count(*) FROM upload WHERE person_id = :person", person=person_id) == [
+            (1 + sum(route.admits_itself for route in GUARDED),)
+        ]
+        assert ask(
+            "SELECT count(*) FROM api_key WHERE person_id = :person AND revoked_at IS NULL AND disabled_at IS NULL"
+            " AND replaced_by IS NULL AND name NOT LIKE '%Another%'",
+            person=person_id,
+        ) == [(2,)]
+
+
+def test_only_an_owner_does_what_is_the_appliances(app, services, phone):
     ben = a_phone(app, services, "Ben", list(Scope))
-    for path in (
-        f"/api/v1/uploads/{upload_id}",
-        f"/api/v1/uploads/{upload_id}/body",
-        "/api/v1/metrics/step_count/samples",
-        "/api/v1/metrics/step_count/series",
-    ):
-        assert phone.client.get(path, headers={"X-API-Key": phone.key}).status_code == 200
-        problem_of(ben.client.get(path, headers={"X-API-Key": ben.key}), 404, "not_found")
-    assert ben.get("/api/v1/uploads")["items"] == ben.get("/api/v1/metrics")["items"] == []
-    assert [key["person"] for key in ben.get("/api/v1/keys")["items"]] == ["Ben"]
+    reserved = [route for route in GUARDED if route.owner_only]
+    assert reserved
+    for route in reserved:
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda part: WORDS.get(("jobs", part[1]), "1"), route.path)
+        problem_of(ask_for(ben.client, route, path, **{"X-API-Key": ben.key}), 403, "owner_needed")
+        answer = ask_for(phone.client, route, path, **{"X-API-Key": phone.key})
+        assert answer.status_code not in (401, 403, 404, 405, 500), f"{named(route)} {answer.text}"
 
 
 def test_another_persons_key_cannot_be_revoked(app, services, phone):
     ben = a_phone(app, services, "Ben", list(Scope))
-    (key,) = phone.get("/api/v1/keys")["items"]
+    (key,) = [key for key in phone.get("/api/v1/keys")["items"] if key["person"] == "Anna"]
     problem_of(ben.client.delete(f"/api/v1/keys/{key['id']}", headers={"X-API-Key": ben.key}), 404)
     phone.get("/api/v1/keys")
 
@@ -125,6 +283,7 @@ NO_KEYS = [
     {"name": "Ring", "expires_days": 0},
     {"name": "Ring", "expires_days": 10**30},
     {"name": "Ring", "person": "Ben"},
+    {"name": "Ring", "person_id": 0},
     [],
 ]
 

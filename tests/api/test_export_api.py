@@ -198,7 +198,7 @@ def test_pages_join_without_a_gap_or_a_repeat(phone, services, monkeypatch):
 
 
 def person_of(phone, services):
-    return services.keys.admit(phone.key, Scope.READ, "127.0.0.1").key.person_id
+    return services.people.named("Anna").person_id
 
 
 def test_no_connection_is_held_between_pages_and_a_client_may_go_away(phone, services, monkeypatch):

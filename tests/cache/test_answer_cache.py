@@ -89,3 +89,13 @@ def test_a_full_server_is_a_miss(server, open_cache):
         answers.put(1, 5, str(number), b"x" * MAX_ANSWER_BYTES)
     assert cache.degraded == "valkey_refuses"
     assert answers.get(1, 5, "4") is None
+
+
+def test_every_answer_about_a_person_is_removed_and_no_others(cache):
+    answers = AnswerCache(cache)
+    for person_id in (1, 11):
+        for question in ("today", "steps"):
+            answers.put(person_id, 7, question, b"told")
+    answers.forget(1)
+    assert [answers.get(1, 7, question) for question in ("today", "steps")] == [None, None]
+    assert [answers.get(11, 7, question) for question in ("today", "steps")] == [b"told", b"told"]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.cache.connection import PAUSE_S
 from appliance.cache.keys import TTL_S, KeyCache
 from appliance.domain.key import ApiKey, Scope, StoredKey
+from tests.cache.conftest import come_back
 
 STORED = StoredKey(
     ApiKey(
@@ -121,8 +121,8 @@ def test_a_key_forgotten_while_the_server_hung_is_not_found_when_it_is_back(
     keys.forget("ab12CD")
     assert keys.get("ab12CD") is None
     server.thaw()
-    clock.forward(PAUSE_S)
-    assert cache.answers()
+    come_back(cache, clock)
+    clock.forward(TTL_S)
     assert keys.get("ab12CD") is None
     assert keys.get("ab12CD") is None
     # and the look made up for it, so that others do not find it either
@@ -130,6 +130,27 @@ def test_a_key_forgotten_while_the_server_hung_is_not_found_when_it_is_back(
     raw.delete("hb:key-forgotten:ab12CD")  # as after its time
     keys.put(STORED)
     assert keys.get("ab12CD") == STORED
+
+
+def test_what_was_put_before_a_break_is_not_trusted_after_it(cache, keys, server, clock):
+    # A command closed the key meanwhile; it could not tell the server, and is gone.
+    keys.put(STORED)
+    server.freeze()
+    assert not cache.answers()
+    server.thaw()
+    come_back(cache, clock)
+    assert keys.get("ab12CD") is None
+    clock.forward(TTL_S)  # by then such an entry is gone
+    keys.put(STORED)
+    assert keys.get("ab12CD") == STORED
+
+
+def test_a_forgotten_key_stays_so_when_the_clock_was_set_back_since_it_was_put(keys, raw):
+    keys.put(STORED)
+    raw.expire("hb:key:ab12CD", 365 * 86_400)  # what the server's clock set back by a year makes of 60 s
+    keys.forget("ab12CD")
+    raw.delete("hb:key-forgotten:ab12CD")  # as after its time
+    assert keys.get("ab12CD") is None
 
 
 def test_without_a_server_nothing_is_found_and_nothing_raised(open_cache):

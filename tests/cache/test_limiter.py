@@ -13,9 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from limits.storage import MemoryStorage, RedisStorage
 
-from appliance.cache.connection import PAUSE_S
 from appliance.cache.limiter import Allowance, Budget, Limiter, LimitReached, Window
-from appliance.foundation.errors import RateLimited
+from appliance.foundation.errors import RateLimited, UploadTooLarge
+from tests.cache.conftest import come_back
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -101,11 +101,10 @@ def test_a_refused_request_costs_no_bytes(either_cache):
 
 def test_an_upload_beyond_the_whole_budget_is_told_so_without_a_time(either_cache):
     limiter = a_limiter(either_cache, upload_bytes=10 * MIB)
-    with pytest.raises(LimitReached) as caught:
+    with pytest.raises(UploadTooLarge, match=r"10 MiB.*Batch Requests.*limit_upload_mb_per_hour"):
         limiter.spend(1, 10 * MIB + 1)
-    assert caught.value.retry_after_s is None
-    assert "10 MiB" in caught.value.detail
-    assert [allowance.remaining for allowance in caught.value.allowances] == [100, 10 * MIB]
+    # Nothing of it was spent.
+    assert [allowance.remaining for allowance in limiter.spend(1, 10 * MIB)] == [99, 0]
 
 
 def test_kibibytes_are_rounded_up(either_cache):
@@ -199,7 +198,7 @@ def test_without_valkey_it_counts_in_memory_from_nothing(cache, server, clock, t
     assert cache.degraded == "valkey_away"
     if trouble == "freeze":
         server.thaw()
-        clock.forward(PAUSE_S)
+        come_back(cache, clock)
         assert limiter.spend(1, 0)[0].remaining in {4, 5}  # the frozen server may still have read one
         assert cache.degraded is None
         limiter.refuse_if_failing("a")
@@ -300,3 +299,27 @@ def test_seconds_and_minutes_are_told_as_people_say_them(open_cache):
     limiter.spend(1, 400 * KIB)
     with pytest.raises(RateLimited, match=r"this upload of 200 KiB can be sent in [0-9]+ (minutes|seconds)"):
         limiter.spend(1, 200 * KIB)
+
+
+def test_a_budget_spent_before_the_clock_of_valkey_was_set_back_does_not_last_for_years(cache, raw):
+    limiter = a_limiter(cache, requests=10)
+    assert passed(limiter, 12) == 10
+    for name in raw.keys("*requests/1*"):
+        raw.pexpire(name, 365 * 86_400_000)  # what that makes of an hour
+    assert passed(limiter, 12) == 10
+    assert passed(limiter, 12) == 0
+
+
+def test_failures_noted_before_the_clock_was_set_back_do_not_last_for_years(cache, raw):
+    limiter = a_limiter(cache, failures=2)
+    for _ in range(2):
+        limiter.note_failure("a")
+    (name,) = raw.keys("*failed-attempts/a*")
+    noted = [float(at) + 365 * 86_400 for at in raw.lrange(name, 0, -1)]
+    raw.delete(name)
+    raw.rpush(name, *noted)
+    limiter.refuse_if_failing("a")
+    for _ in range(2):
+        limiter.note_failure("a")
+    with pytest.raises(RateLimited):
+        limiter.refuse_if_failing("a")

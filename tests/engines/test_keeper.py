@@ -65,8 +65,8 @@ def at_once(monkeypatch):
 
 
 @contextlib.contextmanager
-def kept(*engines, on_event=None):
-    keeper = Keeper(engines, on_event=on_event)
+def kept(*engines, **options):
+    keeper = Keeper(engines, **options)
     keeper.start()
     try:
         yield keeper
@@ -125,6 +125,34 @@ def test_a_restart_that_fails_counts_and_its_reason_is_kept(diary, eventually):
         eventually(lambda: status(keeper, "frail") == "failed")
         assert "frail has no room" in keeper.state()["frail"].reason
     assert diary.count("frail launched") == 4
+
+
+def test_one_that_stopped_waits_for_room_without_using_up_its_restarts(diary, eventually, monkeypatch):
+    monkeypatch.setattr(keeper_module, "LOOK_FOR_ROOM_EVERY_S", 0.0)
+    room = {"frail": True}
+    looks = []
+
+    def has_room(name):
+        looks.append(name)
+        return room[name]
+
+    engine = PretendEngine("frail", diary)
+    with kept(engine, has_room=has_room) as keeper:
+        for turn in range(5):
+            room["frail"] = False
+            engine.running = False
+            eventually(lambda: "no room left on the disk" in keeper.state()["frail"].reason)
+            before = len(looks)
+            eventually(lambda before=before: len(looks) > before + 5)
+            assert diary.count("frail launched") == turn + 1
+            room["frail"] = True
+            eventually(lambda: engine.running and status(keeper, "frail") == "running")
+
+
+def test_without_room_the_first_start_is_refused(diary):
+    with pytest.raises(EngineFailed, match="free some space"):
+        Keeper([PretendEngine("frail", diary)], has_room=lambda _name: False).start()
+    assert diary == []
 
 
 def test_old_restarts_are_forgotten(diary, eventually, monkeypatch):

@@ -16,7 +16,8 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def key(serving):
-    return hearthbeat("key", "create", "Wire", data_dir=serving.data_dir).stdout.strip()
+    words = ("key", "create", "Wire", "--scope", "ingest,read")
+    return hearthbeat(*words, data_dir=serving.data_dir).stdout.strip()
 
 
 def exchange(serving, *parts):
@@ -86,12 +87,69 @@ def test_what_is_no_http_is_answered_as_a_problem(serving, key):
         (b"POST /api/v1/ingest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: magic\r\n\r\n", {400, 501}),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 300_000 + b"\r\n\r\n", {431}),
         (b"nonsense\r\n\r\n", {400}),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", {400}),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 40 + b"\r\n\r\n", {413}),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 6_000 + b"\r\n\r\n", {400}),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 1\r\n\r\n{}", {400}),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}", {400}),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: a\rSet-Cookie: b\r\n\r\n", {400}),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Any: a\0b\r\n\r\n", {400}),
+        (b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", {400}),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: localhost\r\n\r\n", {400}),
+        (b"\x16\x03\x01\x02\x00\x01\x00" + b"x" * 200 + b"\r\n\r\n", {400}),
+        (b"BREW /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", {405}),
+        (b"GET /healthz%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", {404}),
+        (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", {404}),
+        (b"GET //evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", {404}),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", {404}),
+        (b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", {403}),
+        (
+            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+            {403},
+        ),
+        (b"GET /healthz HTTP/1.1\r\nHost: <evil>\r\nConnection: close\r\n\r\n", {403}),
+        (b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", {403}),
+        (b"GET /healthz\r\n\r\n", {403}),
     ):
         status, headers, body = exchange(serving, request)
         assert status in statuses, request[:60]
         assert headers["content-type"] == "application/problem+json"
         told = json.loads(body)
         assert (told["status"], told["request_id"]) == (status, headers["x-request-id"])
+
+
+def test_a_length_beside_chunks_smuggles_no_second_request_in(serving, key):
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    framing = ("Transfer-Encoding: chunked", f"Content-Length: {5 + len(hidden)}")
+    status, _, rest = exchange(serving, head(key, *framing), b"0\r\n\r\n", hidden)
+    assert status == 400
+    assert b"HTTP/1.1" not in rest
+
+
+def test_a_phone_that_waits_to_be_asked_for_its_body_is_asked(serving, key):
+    status, _, rest = exchange(
+        serving, head(key, "Expect: 100-continue", "Content-Length: 12"), b'{"data": {}}'
+    )
+    assert status == 100
+    assert rest.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_requests_sent_all_at_once_are_answered_one_after_the_other(serving, key):
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    status, _, rest = exchange(serving, one * 20, one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert status == 200
+    assert rest.count(b"HTTP/1.1 200 OK") == 20
+
+
+def test_a_phone_that_vanishes_in_the_middle_of_its_body_leaves_nothing(serving, key):
+    phone = RealPhone(serving.url, key)
+    before = phone.get("/api/v1/uploads", limit=1)["items"]
+    address = urlsplit(serving.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as wire:
+        wire.sendall(head(key, "Content-Length: 1000") + b'{"data"')
+        wire.shutdown(socket.SHUT_WR)
+        assert wire.recv(1) == b""
+    assert phone.get("/api/v1/uploads", limit=1)["items"] == before
 
 
 def test_the_server_serves_on_after_all_of_that(serving, key):

@@ -37,6 +37,7 @@ def test_it_starts_on_an_empty_folder_serves_and_stops_cleanly(start_program, da
     assert ready["parts"] == {
         "database": "ok",
         "cache": "ok",
+        "disk": "ok",
         "embedded postgres": "ok",
         "embedded valkey": "ok",
     }

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from appliance.domain.key import Scope
+from appliance.bootstrap import open_services
+from appliance.domain.key import KeyState, Scope
+from appliance.domain.presented import read_presented
 from appliance.foundation.errors import (
     Conflict,
     KeyInvalid,
@@ -27,7 +32,7 @@ def fresh(keys):
 
 
 def admit(keys, text, scope=Scope.INGEST, address=ADDRESS):
-    return keys.admit(text, scope, address)
+    return keys.admit(read_presented([("X-API-Key", text or "")]), scope, address)
 
 
 def test_a_new_key_opens_what_its_scopes_say(keys, fresh):
@@ -59,7 +64,7 @@ def test_two_keys_with_one_name_are_two_keys(keys, fresh):
 
 
 def test_a_key_needs_a_name_of_some_length_and_expires_in_the_future(keys):
-    for name in ("", "   ", "x" * 101):
+    for name in ("", "   ", "x" * 101, "a\0b", "\ud800"):
         with pytest.raises(RequestError, match="1 to 100"):
             keys.create(name, [Scope.INGEST])
     for days in (0, -1, 36_501):
@@ -103,11 +108,11 @@ def test_a_key_of_somebody_else_cannot_be_revoked_or_rotated(keys, fresh):
     admit(keys, fresh.secret_text)
 
 
-def test_rotating_closes_the_old_key_and_hands_its_rights_to_a_new_one(keys, clock, ask):
+def test_rotating_at_once_closes_the_old_key_and_hands_its_rights_to_a_new_one(keys, clock):
     old = keys.create("Phone", [Scope.READ, Scope.INGEST], person_name="Anna", expires_days=30)
     clock.advance(days=20)
-    new = keys.rotate(old.key.key_id)
-    with pytest.raises(KeyInvalid, match="revoked"):
+    new = keys.rotate(old.key.key_id, overlap_hours=0, by_key=7)
+    with pytest.raises(KeyInvalid, match=f"replaced by key {new.key.key_id};"):
         admit(keys, old.secret_text)
     assert admit(keys, new.secret_text, Scope.READ).key.key_id == new.key.key_id
     assert (new.key.name, new.key.person_id, new.key.scopes) == (
@@ -116,13 +121,126 @@ def test_rotating_closes_the_old_key_and_hands_its_rights_to_a_new_one(keys, clo
         old.key.scopes,
     )
     assert (new.key.expires_at - clock.now()).days == 30
-    events = ask("SELECT key_id, event, detail FROM key_event ORDER BY key_event_id")
-    assert [tuple(event) for event in events] == [
+    assert [(event.key_id, event.change, event.detail) for event in keys.events()] == [
+        (old.key.key_id, "rotated", f"to key {new.key.key_id}, by key 7"),
+        (new.key.key_id, "created", f"in place of key {old.key.key_id}, by key 7"),
         (old.key.key_id, "created", ""),
-        (new.key.key_id, "created", ""),
-        (old.key.key_id, "rotated", f"to key {new.key.key_id}"),
-        (old.key.key_id, "revoked", ""),
     ]
+
+
+def test_a_rotated_key_goes_on_for_the_overlap_and_not_longer(keys, fresh, clock):
+    new = keys.rotate(fresh.key.key_id)
+    clock.advance(hours=24, seconds=-1)
+    admit(keys, fresh.secret_text)
+    admit(keys, new.secret_text)
+    clock.advance(seconds=1)
+    with pytest.raises(KeyInvalid, match=f"replaced by key {new.key.key_id};"):
+        admit(keys, fresh.secret_text)
+    admit(keys, new.secret_text)
+
+
+def test_an_overlap_never_makes_a_key_live_longer(keys, clock):
+    old = keys.create("Phone", [Scope.INGEST], expires_days=1)
+    keys.rotate(old.key.key_id, overlap_hours=1_000)
+    clock.advance(days=1)
+    with pytest.raises(KeyInvalid):
+        admit(keys, old.secret_text)
+
+
+def test_a_rotation_that_fails_half_way_changed_nothing(keys, fresh, ask):
+    ask("ALTER TABLE key_event ADD CHECK (event <> 'rotated')")
+    with pytest.raises(Exception, match="23514"):  # check_violation
+        keys.rotate(fresh.key.key_id, overlap_hours=0)
+    assert [key for key, _ in keys.listed()] == [fresh.key]
+    admit(keys, fresh.secret_text)
+
+
+def test_of_two_rotations_at_once_one_is_told_of_the_other(keys, fresh):
+    def rotate():
+        try:
+            return keys.rotate(fresh.key.key_id)
+        except Conflict as told:
+            return told
+
+    with ThreadPoolExecutor(4) as several:
+        results = [each.result() for each in [several.submit(rotate) for _ in range(4)]]
+    told = [result for result in results if isinstance(result, Conflict)]
+    assert len(told) == 3
+    assert len(keys.listed()) == 2
+    assert all("replaced by key" in str(each) for each in told)
+
+
+def test_a_disabled_key_is_refused_at_once_and_opens_again(keys, fresh):
+    admit(keys, fresh.secret_text)
+    keys.disable(fresh.key.key_id)
+    with pytest.raises(KeyInvalid, match="disabled"):
+        admit(keys, fresh.secret_text)
+    with pytest.raises(Conflict, match="disabled"):
+        keys.rotate(fresh.key.key_id)
+    keys.enable(fresh.key.key_id)
+    keys.enable(fresh.key.key_id)
+    admit(keys, fresh.secret_text)
+    assert [event.change for event in keys.events(fresh.key.key_id)] == ["enabled", "disabled", "created"]
+
+
+def test_what_is_closed_for_good_is_not_enabled(keys, fresh, clock):
+    short = keys.create("Short", [Scope.INGEST], expires_days=1)
+    keys.revoke(fresh.key.key_id)
+    clock.advance(days=1)
+    for key in (fresh.key, short.key):
+        for change in (keys.enable, keys.disable):
+            with pytest.raises(Conflict, match="for good"):
+                change(key.key_id)
+
+
+def test_an_expired_key_is_closed_once_and_its_history_says_so(keys, fresh, clock):
+    short = keys.create("Short", [Scope.INGEST], expires_days=1)
+    assert keys.close_expired() == 0
+    clock.advance(days=1, hours=2)
+    assert keys.close_expired() == 1
+    assert keys.close_expired() == 0
+    event = keys.events(short.key.key_id)[0]
+    assert (event.change, event.at) == ("expired", clock.now())
+    (closed,) = [key for key, _ in keys.listed() if key.key_id == short.key.key_id]
+    assert closed.state(clock.now()) is KeyState.EXPIRED
+    assert closed.revoked_at == closed.expires_at
+    with pytest.raises(KeyInvalid, match="expired"):
+        admit(keys, short.secret_text)
+    admit(keys, fresh.secret_text)
+
+
+def test_history_is_told_by_our_clock_and_to_its_person_alone(keys, fresh, clock):
+    clock.advance(days=3)
+    other = keys.create("Ring", [Scope.READ], person_name="Ben")
+    keys.revoke(fresh.key.key_id)
+    assert {event.at for event in keys.events(fresh.key.key_id)} == {fresh.key.created_at, clock.now()}
+    assert [event.key_id for event in keys.events(person_id=other.key.person_id)] == [other.key.key_id]
+    with pytest.raises(NotFound):
+        keys.events(fresh.key.key_id, other.key.person_id)
+
+
+def test_a_new_person_is_added_once_however_many_keys_are_made_at_once(keys, services):
+    together = threading.Barrier(6)
+
+    def create(name):
+        together.wait()
+        return keys.create("Phone", [Scope.INGEST], person_name=name).key.person_id
+
+    names = ["Zoe", "zoe", " Zoe", "ZOE", "Zoe", "zoe "]
+    with ThreadPoolExecutor(6) as several:
+        ids = {each.result() for each in [several.submit(create, name) for name in names]}
+    assert len(ids) == 1
+    assert len(services.people.everyone()) == 1
+
+
+def test_nobody_is_told_a_key_that_reads_another_persons_data(keys, fresh):
+    ben = keys.create("Ring", [Scope.READ], person_name="Ben").key
+    for scopes in ([Scope.READ], [Scope.INGEST, Scope.READ], [Scope.ADMIN]):
+        with pytest.raises(ScopeDenied):
+            keys.create("Mine", scopes, person_id=ben.person_id, told_to=fresh.key.person_id)
+    with pytest.raises(ScopeDenied):
+        keys.rotate(ben.key_id, told_to=fresh.key.person_id)
+    keys.create("Ben's phone", [Scope.INGEST], person_id=ben.person_id, told_to=fresh.key.person_id)
 
 
 def test_rotating_does_not_let_a_closed_key_in_again(keys, fresh):
@@ -141,20 +259,51 @@ def test_a_key_expires_with_the_clock_although_it_is_cached(keys, clock):
         admit(keys, fresh.secret_text)
 
 
-def test_the_last_use_is_written_at_most_once_a_minute(keys, fresh, clock, ask):
+def test_the_last_use_is_written_with_the_notes_and_never_by_a_request(keys, fresh, clock, ask):
     def last_used():
         return ask("SELECT last_used_at FROM api_key")[0][0]
 
-    assert last_used() is None
     admit(keys, fresh.secret_text)
-    first = clock.now()
-    assert last_used() == first
-    clock.advance(seconds=59)
-    admit(keys, fresh.secret_text)
-    assert last_used() == first
     clock.advance(seconds=1)
     admit(keys, fresh.secret_text)
+    assert last_used() is None
+    assert keys.write_notes() == 1
     assert last_used() == clock.now()
+    assert keys.write_notes() == 0
+
+
+def test_a_list_shows_uses_that_are_not_written_yet(keys, fresh, clock):
+    admit(keys, fresh.secret_text)
+    ((key, _),) = keys.listed()
+    assert key.last_used_at == clock.now()
+
+
+def test_what_is_noted_is_written_when_the_appliance_is_taken_down(clean_engines, settings, clock, ask):
+    with open_services(settings, clean_engines, clock=clock) as services:
+        fresh = services.keys.create("Phone", [Scope.INGEST], person_name="Anna")
+        admit(services.keys, fresh.secret_text)
+    assert ask("SELECT last_used_at FROM api_key") == [(clock.now(),)]
+
+
+def test_an_earlier_use_told_late_does_not_turn_the_last_one_back(keys, fresh, clock, ask):
+    admit(keys, fresh.secret_text)
+    ask("UPDATE api_key SET last_used_at = '2030-01-01T00:00:00Z'")
+    keys.write_notes()
+    assert ask("SELECT extract(year FROM last_used_at)::int FROM api_key") == [(2030,)]
+
+
+def test_notes_that_cannot_be_written_are_kept_for_the_next_time(keys, fresh, ask):
+    admit(keys, fresh.secret_text)
+    with pytest.raises(KeyInvalid):
+        admit(keys, "hb_guess")
+    ask("ALTER TABLE near_miss RENAME TO elsewhere")
+    with pytest.raises(Exception, match="42P01"):  # undefined_table
+        keys.write_notes()
+    ask("ALTER TABLE elsewhere RENAME TO near_miss")
+    assert keys.write_notes() == 2
+    assert ask("SELECT last_used_at IS NOT NULL, (SELECT sum(count) FROM near_miss) FROM api_key") == [
+        (True, 1)
+    ]
 
 
 def test_a_key_that_is_not_ours_is_refused_by_what_is_wrong_with_it(keys, fresh):
@@ -165,7 +314,7 @@ def test_a_key_that_is_not_ours_is_refused_by_what_is_wrong_with_it(keys, fresh)
         ("", KeyMissing),
         ("hb_", KeyInvalid),
         (fresh.secret_text + "x", KeyInvalid),
-        (fresh.secret_text + "\n", KeyInvalid),
+        (fresh.secret_text[:-1] + "\n", KeyInvalid),
         (f"hb_{public}_{other}{secret[1:]}", KeyInvalid),
         (f"hb_{'0' * 16}_{secret}", KeyInvalid),
         ("hb_" + "é" * 60, KeyInvalid),

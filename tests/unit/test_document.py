@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.foundation.errors import MalformedUpload, UnsupportedFormat, UploadTooLarge
+from appliance.intake import document
 from appliance.intake.document import open_document, unpack
 
 LIMIT = 4 * 2**20
@@ -206,6 +207,21 @@ def test_many_tiny_members_take_time_in_proportion_only():
         return time.process_time() - began
 
     assert seconds(40_000) < 60 * min(seconds(4_000) for _ in range(3))
+
+
+def test_more_values_or_items_than_anybody_sends_are_refused_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(document, "MAX_VALUES", 1_000)
+    monkeypatch.setattr(document, "MAX_ITEMS", 100)
+    for body, more in (
+        (b'{"data": {"x": [%s0]}}' % (b"[]," * 600), "values"),
+        (b'{"data": {"x": [%s0]}}' % (b"{}," * 600), "values"),
+        (b'{"data": {"x": [%s0]}}' % (b"0," * 100), "items"),
+        (b'{"data": {"metrics": [{"data": [%s0]}, {"data": [%s0]}]}}' % (b"0," * 50, b"0," * 50), "items"),
+    ):
+        for sent in (body, gzip.compress(body)):
+            with pytest.raises(UploadTooLarge, match=more):
+                arrays(sent)
+    assert arrays(b'{"data": {"x": [%s0]}}' % (b"0," * 99))
 
 
 @settings(max_examples=25)

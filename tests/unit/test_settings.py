@@ -193,3 +193,12 @@ def test_settings_do_not_change_once_built(tmp_path):
 
 def test_every_setting_says_what_it_means():
     assert [name for name, setting in Settings.model_fields.items() if not setting.description] == []
+
+
+def test_a_backup_folder_is_a_whole_path_or_none(environment, file):
+    file.write_text('backup_dir = ""')
+    assert load_settings({}, environment).backup_dir is None
+    environment["HEARTHBEAT_BACKUP_DIR"] = "/media/usb"
+    assert str(load_settings({}, environment).backup_dir) == "/media/usb"
+    environment["HEARTHBEAT_BACKUP_DIR"] = "usb"
+    assert "whole path" in refusal(environment)

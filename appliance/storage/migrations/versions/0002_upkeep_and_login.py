@@ -15,6 +15,9 @@ STATEMENTS = (
         ADD COLUMN preferences JSONB DEFAULT '{}' NOT NULL
     """,
     """
+    UPDATE person SET is_owner = true WHERE person_id = (SELECT min(person_id) FROM person)
+    """,
+    """
     COMMENT ON COLUMN person.password_hash IS 'argon2id; null for who has no dashboard password of their own'
     """,
     """
@@ -76,6 +79,7 @@ STATEMENTS = (
         session_id BIGINT GENERATED ALWAYS AS IDENTITY,
         token_hash BYTEA NOT NULL,
         person_id BIGINT NOT NULL,
+        viewing_id BIGINT NOT NULL,
         created_at TIMESTAMP WITH TIME ZONE NOT NULL,
         expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
         last_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -83,7 +87,8 @@ STATEMENTS = (
         browser TEXT NOT NULL,
         CONSTRAINT session_pkey PRIMARY KEY (session_id),
         CONSTRAINT session_token_hash_key UNIQUE (token_hash),
-        CONSTRAINT session_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE
+        CONSTRAINT session_person_id_fkey FOREIGN KEY(person_id) REFERENCES person (person_id) ON DELETE CASCADE,
+        CONSTRAINT session_viewing_id_fkey FOREIGN KEY(viewing_id) REFERENCES person (person_id) ON DELETE CASCADE
     )
     """,
     """
@@ -91,6 +96,9 @@ STATEMENTS = (
     """,
     """
     COMMENT ON TABLE session IS 'Browsers that are logged in to the dashboard'
+    """,
+    """
+    COMMENT ON COLUMN session.viewing_id IS 'Whose data it shows: the same person''s, or of one without a password whom an owner cares for'
     """,
     """
     COMMENT ON COLUMN session.browser IS 'As it names itself, cut short'
@@ -112,19 +120,6 @@ STATEMENTS = (
     """,
     """
     COMMENT ON COLUMN login_link.purpose IS 'setup or login'
-    """,
-    """
-    CREATE TABLE job (
-        name TEXT NOT NULL,
-        next_run_at TIMESTAMP WITH TIME ZONE,
-        CONSTRAINT job_pkey PRIMARY KEY (name)
-    )
-    """,
-    """
-    COMMENT ON TABLE job IS 'The upkeep jobs of the appliance'
-    """,
-    """
-    COMMENT ON COLUMN job.next_run_at IS 'As the instance that looked last has planned it'
     """,
     """
     CREATE TABLE job_run (
@@ -201,6 +196,9 @@ STATEMENTS = (
     """,
     """
     COMMENT ON COLUMN silence.silent_since IS 'Null while it is heard as usual'
+    """,
+    """
+    CREATE INDEX upload_key_id_received_at_idx ON upload (key_id, received_at)
     """,
 )
 
