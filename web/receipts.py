@@ -26,6 +26,7 @@ STATES = {
     UploadState.REFUSED: ("Not readable", "bad", "Its bytes are kept, but could not be opened."),
     UploadState.FAILED: ("Given up", "bad", "Reading it failed several times; its bytes are kept."),
 }
+PARTLY_READ = "What was understood is stored; the rest was set aside, not lost."
 CAUSES = {
     "request": "With the request",
     "worker": "Afterwards, in the background",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 # By instance and instant: numbers by full name, as `hearthbeat_cached_answers_total{outcome="hit"}`.
 Snapshots = Mapping[str, Mapping[datetime, Mapping[str, float]]]
@@ -32,9 +33,9 @@ class Measure:
         for held in snapshots.values():
             instants = sorted(held)
             if self.is_level:
-                found += [(at, self.factor * _sum(held[at], self.over)) for at in instants]
+                found += [(at, self.factor * _sum(held[at], self.over)) for at in instants if held[at]]
                 continue
-            for before, at in zip(instants, instants[1:], strict=False):
+            for before, at in pairwise(instants):
                 above = _increase(held[before], held[at], self.over)
                 below = _increase(held[before], held[at], self.under) if self.under else (at - before) / _HOUR
                 if below > 0:

@@ -42,6 +42,16 @@ def lan_address() -> str | None:
     return None if address.startswith("127.") else address
 
 
+def is_loopback(host: str) -> bool:
+    """Whether who listens on this address, or name, hears this computer alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def adapters() -> list[Adapter]:
     """Return the addresses others might reach, likeliest first."""
     default = lan_address()

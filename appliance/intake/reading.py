@@ -10,6 +10,7 @@ from appliance.domain.quarantine import Quarantined, Reason
 from appliance.domain.record import Kind, Record
 from appliance.domain.sample import Batch, SeriesKey
 from appliance.domain.sleep import Segment, Session
+from appliance.domain.text import storable_text
 from appliance.domain.upload import Advice
 
 SAMPLES = "samples"
@@ -32,5 +33,5 @@ class Reading:
     advice: dict[str, Advice] = field(default_factory=dict)
 
     def set_aside(self, kind: str, name: str, path: str, reason: Reason, detail: str, item: Any) -> None:
-        """Put one item into quarantine."""
-        self.quarantined.append(Quarantined(kind, name, path, reason, detail, item))
+        """Put one item into quarantine. `detail` may quote what was sent."""
+        self.quarantined.append(Quarantined(kind, name, path, reason, storable_text(detail), item))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from appliance.foundation.settings import Settings
     from appliance.foundation.telemetry import Telemetry
     from appliance.services.advising import Advising
-    from appliance.services.care import Care
     from appliance.services.backups import Backups
+    from appliance.services.care import Care
     from appliance.services.explaining import Explaining
     from appliance.services.export import Export
     from appliance.services.glance import Glances

@@ -122,9 +122,13 @@ class Glances:
     ) -> dict[str, Any]:
         held = {metric.metric: metric for metric in series.held_metrics(connection, person_id)}
         wanted = [name for name in held if metrics is None or name in metrics]
+        # A night is told whole; whatever else adds up is compared as far as the day has come.
+        partial = [] if until is None else [name for name in wanted if self._adds_up_along(name)]
         days: dict[str, dict[date, Row[Any]]] = defaultdict(dict)
         first = day - timedelta(days=usual.DAYS)
-        for row in glances.of_days(connection, person_id, wanted, first, day, until=until):
+        for row in glances.of_days(
+            connection, person_id, wanted, first, day, sums=partial, until=until or time()
+        ):
             days[row.metric][row.day] = row
         newest = {row.metric: row for row in glances.newest(connection, person_id, wanted, day)}
         return {
@@ -134,7 +138,7 @@ class Glances:
                     "metric": name,
                     "unit": held[name].unit,
                     "newest": _newest(newest.get(name), held[name].last_at),
-                    **self._numbers(name, day, days[name], until),
+                    **self._numbers(name, day, days[name], is_partial=name in partial),
                 }
                 for name in wanted
             ],
@@ -150,13 +154,16 @@ class Glances:
             ),
         }
 
+    def _adds_up_along(self, name: str) -> bool:
+        """Whether a metric is a sum that grows in the course of a day."""
+        known = self._catalogue.metrics.get(name)
+        return known is not None and known.aggregate == "sum" and known.category != "sleep"
+
     def _numbers(
-        self, name: str, day: date, rows: dict[date, Row[Any]], until: time | None
+        self, name: str, day: date, rows: dict[date, Row[Any]], *, is_partial: bool
     ) -> dict[str, Any]:
         known = self._catalogue.metrics.get(name)
         is_sum = known is not None and known.aggregate == "sum"
-        # A night is told whole; whatever else adds up is compared as far as the day has come.
-        is_partial = is_sum and until is not None and known is not None and known.category != "sleep"
         told = {at: row.so_far if is_partial else row.value for at, row in rows.items() if at != day}
         band = usual.usual([value for value in told.values() if value is not None])
         return {

@@ -78,7 +78,9 @@ class OwnMetrics:
             rows = upkeep.numbers_between(connection, names, start, end)
         snapshots: dict[str, dict[datetime, dict[str, float]]] = {}
         for row in rows:
-            snapshots.setdefault(row.instance, {}).setdefault(row.at, {})[row.name] = row.number
+            numbers = snapshots.setdefault(row.instance, {}).setdefault(row.at, {})
+            if row.name is not None:
+                numbers[row.name] = row.number
         return measure.course(snapshots)
 
 

@@ -74,7 +74,9 @@ def random_days(connection: Connection, count: int) -> list[DayDigest]:
         text("SELECT person_id, metric, day FROM rollup ORDER BY random() LIMIT :count"), {"count": count}
     ).all()
     return [
-        DayDigest(row.person_id, row.metric, row.day, day_digest(connection, row.person_id, row.metric, row.day))
+        DayDigest(
+            row.person_id, row.metric, row.day, day_digest(connection, row.person_id, row.metric, row.day)
+        )
         for row in chosen
     ]
 

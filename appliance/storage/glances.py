@@ -12,19 +12,15 @@ from sqlalchemy import Connection, Row, text
 _DAYS = text(
     """
     SELECT metric, day, value, min, max,
-           (SELECT sum(told * least(1, greatest(0, (
-                extract(epoch FROM (CAST(day + CAST(:until AS time) AS timestamp) AT TIME ZONE 'UTC') - start)
-                - utc_offset) / 3600.0)))
-            FROM unnest(hour_start, hour_value) AS hour(start, told)) AS so_far
+           CASE WHEN metric = ANY(CAST(:sums AS text[])) THEN (
+                SELECT sum(told * least(1, greatest(0, date_part('epoch', until_at - start) / 3600)))
+                FROM unnest(hour_start, hour_value) AS hour(start, told)
+           ) END AS so_far
     FROM rollup
-    WHERE person_id = :person AND metric = ANY(CAST(:metrics AS text[])) AND day BETWEEN :first AND :last
-    ORDER BY metric, day
-    """
-)
-_WHOLE_DAYS = text(
-    """
-    SELECT metric, day, value, min, max, NULL AS so_far
-    FROM rollup
+    CROSS JOIN LATERAL (
+        SELECT (CAST(day + CAST(:until AS time) AS timestamp) AT TIME ZONE 'UTC')
+               - utc_offset * interval '1 second' AS until_at
+    ) AS clock
     WHERE person_id = :person AND metric = ANY(CAST(:metrics AS text[])) AND day BETWEEN :first AND :last
     ORDER BY metric, day
     """
@@ -52,7 +48,7 @@ _FIRST_HOURS = text(
                CASE WHEN cardinality(hour_start) > 1 OR clock > 0 THEN clock ELSE 86400 END AS clock
         FROM (
             SELECT metric, day, hour_start,
-                   extract(epoch FROM hour_start[1] - (CAST(day AS timestamp) AT TIME ZONE 'UTC')) + utc_offset AS clock
+                   date_part('epoch', hour_start[1] - (CAST(day AS timestamp) AT TIME ZONE 'UTC')) + utc_offset AS clock
             FROM rollup
             WHERE person_id = :person AND metric = ANY(CAST(:metrics AS text[])) AND day BETWEEN :first AND :day
         ) AS opened
@@ -69,13 +65,24 @@ def of_days(
     first: date,
     last: date,
     *,
-    until: time | None = None,
+    sums: Sequence[str] = (),
+    until: time = time(),
 ) -> Sequence[Row[Any]]:
-    """Return the days of these metrics, ordered by metric and day; `so_far` adds up their hours up to a clock time."""
-    given = {"person": person_id, "metrics": list(metrics), "first": first, "last": last}
-    if until is None:
-        return connection.execute(_WHOLE_DAYS, given).all()
-    return connection.execute(_DAYS, given | {"until": until}).all()
+    """Return the days of these metrics, ordered by metric and day.
+
+    `so_far` adds up the hours of those among `sums` up to a clock time where the person was; null for the others.
+    """
+    return connection.execute(
+        _DAYS,
+        {
+            "person": person_id,
+            "metrics": list(metrics),
+            "first": first,
+            "last": last,
+            "sums": list(sums),
+            "until": until,
+        },
+    ).all()
 
 
 def newest(connection: Connection, person_id: int, metrics: Sequence[str], last: date) -> Sequence[Row[Any]]:

@@ -161,13 +161,17 @@ def metrics_between(
 def numbers_between(
     connection: Connection, names: Sequence[str], start: datetime, end: datetime
 ) -> Sequence[Row[Any]]:
-    """Return `at`, `instance`, the full name and the number of these metrics in [start, end), in order of time."""
+    """Return `at`, `instance`, the full name and the number of these metrics in [start, end), in order of time.
+
+    An instant at which none of them was counted yet is one row without a name.
+    """
     return connection.execute(
         text(
             """
             SELECT at, instance, told.key AS name, CAST(told.value AS double precision) AS number
-            FROM own_metrics, jsonb_each_text(content) AS told
-            WHERE at >= :start AND at < :end AND split_part(told.key, '{', 1) = ANY(CAST(:names AS text[]))
+            FROM own_metrics LEFT JOIN LATERAL jsonb_each_text(content) AS told
+                ON split_part(told.key, '{', 1) = ANY(CAST(:names AS text[]))
+            WHERE at >= :start AND at < :end
             ORDER BY at, instance
             """
         ),

@@ -39,6 +39,7 @@ def test_a_harmed_upload_is_refused_or_its_receipt_is_what_the_tables_hold(phone
     @settings(
         max_examples=EXAMPLES,
         derandomize=bool(os.environ.get("CI")),
+        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

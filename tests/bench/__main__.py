@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import intake, load, soak
+from tests.bench import intake, load, pages, soak
 
-ALL = {"intake": intake.run, "load": load.run, "soak": soak.run}
-BY_NAME_ONLY = {"soak"}
+ALL = {"intake": intake.run, "load": load.run, "pages": pages.run, "soak": soak.run}
+BY_NAME_ONLY = {"pages", "soak"}
 
 
 def main() -> None:

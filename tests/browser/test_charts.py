@@ -76,7 +76,7 @@ ANSWERS["pulse"] = {
     "next": None,
 }
 
-# https://web.dev/articles/cls: below 0.1 is good.
+# Cumulative layout shift, as browsers report it: below 0.1 counts as good.
 COUNT_SHIFTS = """window.shifts = 0; new PerformanceObserver(list => {
   for (const entry of list.getEntries()) window.shifts += entry.value;
 }).observe({ type: "layout-shift", buffered: true })"""

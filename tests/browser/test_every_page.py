@@ -7,7 +7,38 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.fixtures.browser import DESK, PHONE, a_browser
 
-PAGES = ["/", "/sleep", "/workouts", "/browse", "/records", "/uploads", "/keys", "/health", "/settings"]
+PAGES = [
+    "/",
+    "/sleep",
+    "/sleep/over-time",
+    "/workouts",
+    "/browse",
+    "/browse/step_count?range=w&compare=1",
+    "/browse/heart_rate",
+    "/browse/heart_rate/samples?range=w",
+    "/records",
+    "/records/ecg",
+    "/records/heart",
+    "/records/mind",
+    "/uploads",
+    "/uploads/1",
+    "/uploads/1/body",
+    "/uploads/1/replay",
+    "/keys",
+    "/keys/1",
+    "/keys/new",
+    "/keys/pair",
+    "/health",
+    "/health/coverage?range=m&metric=step_count",
+    "/health/quarantine",
+    "/health/storage",
+    "/health/jobs",
+    "/health/history",
+    "/settings",
+    "/settings/sources",
+    "/settings/people",
+    "/settings/appliance",
+]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -12,11 +12,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.catalog.load import load_catalogue
 from appliance.domain.localday import instant
+from appliance.domain.quarantine import Reason
 from appliance.domain.record import Kind
 from appliance.domain.sleep import Session
 from appliance.domain.text import storable, storable_text
@@ -28,7 +30,8 @@ from appliance.intake.read import MOST_KINDS, read_document
 from appliance.intake.reading import SAMPLES
 from appliance.storage import quarantine
 from tests import hostile
-from tests.builders import BERLIN, items_behind_samples
+from tests.builders import BERLIN, items_behind_samples, metric
+from tests.fixtures.records import a_real_notification, an_ecg
 
 LIMIT = 4 * 2**20
 LONGEST_INDEXED = 500  # characters; four bytes each still fit the third of a page that an index takes
@@ -53,6 +56,7 @@ FORM = (
 bounded = settings(
     max_examples=int(os.environ.get("HEARTHBEAT_FUZZ_EXAMPLES", "400")),
     derandomize=bool(os.environ.get("CI")),
+    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 automations = st.builds(
@@ -216,6 +220,18 @@ def test_a_known_name_with_a_character_that_cannot_be_stored_is_kept_storable():
     del workout["stepCount"]
     arrays = {"workouts": [workout]}
     assert_taken_in(read(arrays), arrays)
+
+
+@pytest.mark.parametrize("unit", ["\0", "\ud800", "\0" * 200])
+def test_a_refusal_that_quotes_what_cannot_be_stored_is_storable(unit):
+    sleep = {"metrics": [metric("sleep_analysis", unit, hostile.NIGHT)]}
+    ecg = {"ecg": [an_ecg(voltageMeasurements=[{"date": 1, "voltage": 1, "units": unit}])]}
+    reading = {"hr": 1, "units": unit, "timestamp": 1}
+    notification = {"heartRateNotifications": [a_real_notification(heartRateData=[reading])]}
+    for arrays in (sleep, ecg, notification):
+        found = read(arrays)
+        assert [item.reason for item in found.quarantined] == [Reason.UNKNOWN_UNIT]
+        assert_taken_in(found, arrays)
 
 
 def test_a_receipt_tells_so_many_kinds_apart_and_counts_the_rest_together():

@@ -12,10 +12,11 @@ from appliance.catalog.automations import AUTOMATIONS
 from appliance.domain.automation import automation_link
 from appliance.domain.key import Scope
 from appliance.domain.session import LinkPurpose
-from tests.fixtures.documents import steps
+from tests.fixtures.documents import point, steps
 from tests.fixtures.visits import client_of, set_up
 from web.pages.pairing import qr_code
 
+BODY = steps(point("2026-08-07 10:00:00 +0200", 11))
 FROM_PHONE = {"REMOTE_ADDR": "192.168.1.77"}
 
 
@@ -66,7 +67,10 @@ def test_the_phone_gets_a_key_that_only_sends_and_a_link_for_every_automation(ap
 def test_the_key_in_the_link_sends_and_the_page_sees_it_come(app, services, visitor, clock):
     where = begin(visitor)
     path = phone_path(visitor.open(where))
-    assert "Waiting for your phone" in visitor.open(f"{where}/progress")
+    waiting = visitor.open(f"{where}/progress")
+    assert "Waiting for your phone" in waiting
+    again = html.unescape(re.search(r'hx-get="([^"]+)"', waiting)[1])
+    assert visitor.client.get(again).status_code == 204
     phone = app.test_client()
     told = links(phone.get(path, environ_overrides=FROM_PHONE).text)["Hearthbeat Daily totals"]
     going = visitor.open(f"{where}/progress")
@@ -75,13 +79,13 @@ def test_the_key_in_the_link_sends_and_the_page_sees_it_come(app, services, visi
     name, value = told["headers"].split(",")
     sent = phone.post(
         "/api/v1/ingest",
-        json=steps(11),
+        json=BODY,
         headers={name: value, "automation-name": "Hearthbeat <b>totals"},
         environ_overrides=FROM_PHONE,
     )
     assert sent.status_code == 200
     going = visitor.open(f"{where}/progress")
-    assert "Connected: 1 items received" in going
+    assert "Connected: 1 item received" in going
     assert "Hearthbeat &lt;b&gt;totals" in going
 
 
@@ -99,7 +103,7 @@ def test_a_wrong_try_is_told_with_its_mend_and_nothing_for_a_minute_becomes_a_ch
     assert "Likely: Safari reached us, the app has not" in opened
     assert opened.index("may not use the local network") < opened.index("in another network")
     app.test_client().post(
-        "/api/v1/ingest", json=steps(11), headers={"Authorization": "Basic x"}, environ_overrides=FROM_PHONE
+        "/api/v1/ingest", json=BODY, headers={"Authorization": "Basic x"}, environ_overrides=FROM_PHONE
     )
     refused = visitor.open(f"{where}/progress")
     assert "A request came and was refused" in refused

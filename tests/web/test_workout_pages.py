@@ -170,8 +170,8 @@ def test_splits_leave_pauses_out_and_mark_the_rest(visitor, phone):
     send(phone, workout(route=way, heartRateData=beats(*[120] * 20)))
     shown = words(visitor.open(address(phone)))
     assert "Splits by km" in shown
-    assert re.search(r"1 6:40 6:40 /km 120 \+4 m 2 paused 5:00 6:3\d 6:3\d /km", shown), shown
-    assert re.search(r"0\.50 km rest 3:2\d 6:4\d /km", shown), shown
+    assert re.search(r"1 6:40 6:40 /km 120 \+4 m 2 paused 5:00 6:40 6:40 /km", shown), shown
+    assert re.search(r"0\.50 km rest 3:20 6:40 /km", shown), shown
 
 
 def test_an_indoor_run_has_splits_by_its_minutes_and_no_way(visitor, phone):
@@ -250,4 +250,4 @@ def test_other_peoples_workouts_do_not_exist(app, services, visitor, phone):
     for path in (address(other), f"{address(other)}/curves.csv"):
         assert visitor.client.get(path).status_code == 404
     assert "No workouts yet" in visitor.open("/workouts")
-    assert visitor.client.get("/workouts/weeks").get_json()[0]["value"] == 0
+    assert all(week["value"] == 0 for week in visitor.client.get("/workouts/weeks").get_json())

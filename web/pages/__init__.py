@@ -19,6 +19,11 @@ from web.entry import keep_door
 from web.frame import POLICY, theme
 from web.pages import (
     health,
+    health_coverage,
+    health_history,
+    health_jobs,
+    health_quarantine,
+    health_storage,
     keys,
     metrics,
     pairing,
@@ -65,6 +70,11 @@ def create_blueprint(services: Services) -> Blueprint:
         uploads,
         keys,
         health,
+        health_coverage,
+        health_quarantine,
+        health_storage,
+        health_jobs,
+        health_history,
         settings,
         settings_people,
         settings_sources,

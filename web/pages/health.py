@@ -17,7 +17,9 @@ from web.words import ago, moment, span
 PARTS = {
     "database": ("Database", "holds everything"),
     "cache": ("Cache", "remembers answers and counts limits"),
-    "disk": ("Disk", "room for what comes"),
+    "disk": ("Disk", "has room for what comes"),
+    "embedded postgres": ("PostgreSQL", "the database's own server"),
+    "embedded valkey": ("Valkey", "the cache's own server"),
 }
 LOOKED_BACK_DAYS = 30
 BACKUP_JOB = "backup"
@@ -123,7 +125,7 @@ def _live(visit: Visit) -> Live:
 
 
 def _part(name: str, state: str) -> PartLine:
-    known, duty = PARTS.get(name, (name.capitalize(), "engine"))
+    known, duty = PARTS.get(name, (name.capitalize(), ""))
     word, _, told = state.partition(": ")
     mark, shown = {"ok": ("good", "Well"), "degraded": ("warn", "Works by a fallback")}.get(
         word, ("bad", "Away")
@@ -142,7 +144,9 @@ def _house(visit: Visit) -> House:
     else:
         words, is_well = "No backup is proved yet" if held else "There is no backup yet", False
     states = visit.services.upkeep.listed()
-    return House(words, "good" if is_well else "warn", [job_words(state) for state in states if troubled(state)])
+    return House(
+        words, "good" if is_well else "warn", [job_words(state) for state in states if troubled(state)]
+    )
 
 
 def troubled(state: JobState) -> bool:

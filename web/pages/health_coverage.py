@@ -10,15 +10,14 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 
 from appliance.domain.coverage import Stretch, gaps
+from appliance.services.lookup import MetricSummary
 from web.frame import Visit, here, page
 from web.glances import metric_url
 from web.kinds import kind_of
 from web.pages.metrics import CATEGORIES
 from web.ranges import Range, read_range
 from web.units import Scale
-from web.words import day_words
 
-GAPS_SHOWN = 12
 STRETCHES_SHOWN = 6
 BAR = 10.0
 
@@ -152,7 +151,12 @@ def _coverage(visit: Visit) -> CoveragePage:
         began = max(summary.held.first_at.astimezone(zone).date(), span.first)
         if began <= span.last:
             line = _line(
-                visit, span, summary.held.metric, summary.display_name, told.get(summary.held.metric, ()), began
+                visit,
+                span,
+                summary.held.metric,
+                summary.display_name,
+                told.get(summary.held.metric, ()),
+                began,
             )
             groups.setdefault(summary.category, []).append(line)
     order = [*CATEGORIES, *sorted(groups.keys() - CATEGORIES.keys())]
@@ -172,17 +176,21 @@ def _coverage(visit: Visit) -> CoveragePage:
         ],
         _ticks(span),
         _found(visit, told, span.first, over) if over >= span.first else GapsFound(0, [], 0, []),
-        chosen
-        and Chosen(
-            wanted,
-            chosen.display_name,
-            kind_of(chosen.category),
-            f"/api/v1/metrics/{quote(wanted, safe='')}/series?bucket=day&{span.api_query}",
-            visit.scales.of(wanted, chosen.held.unit),
-            metric_url(wanted),
-        ),
+        _chosen(visit, chosen, span) if chosen else None,
         {"metric": wanted} if chosen else {},
         sum(1 for each in summaries if each.held.first_at.astimezone(zone).date() > span.last),
+    )
+
+
+def _chosen(visit: Visit, summary: MetricSummary, span: Range) -> Chosen:
+    metric = summary.held.metric
+    return Chosen(
+        metric,
+        summary.display_name,
+        kind_of(summary.category),
+        f"/api/v1/metrics/{quote(metric, safe='')}/series?bucket=day&{span.api_query}",
+        visit.scales.of(metric, summary.held.unit),
+        metric_url(metric),
     )
 
 
@@ -198,9 +206,9 @@ def _line(
             missed.append(Stretch(at, stretch.first - timedelta(days=1)))
         at = stretch.last + timedelta(days=1)
     # Today may still be told.
-    if at <= (end := min(span.last, visit.today - timedelta(days=1))):
+    end = min(span.last, visit.today - timedelta(days=1))
+    if at <= end:
         missed.append(Stretch(at, end))
-    of = (max(span.last if at > span.last else end, began) - began).days + 1
     return CoverageLine(
         metric,
         name,
@@ -209,7 +217,7 @@ def _line(
         _path(told, span.first),
         _path(missed, span.first),
         days,
-        of,
+        days + sum(stretch.days for stretch in missed),
         f"Missing: {_listed(missed, visit.today)}" if missed else "No day is missing",
     )
 
@@ -239,12 +247,11 @@ def _listed(found: Sequence[Stretch], today: date) -> str:
 
 
 def _words(stretch: Stretch, today: date) -> str:
+    """Return days as they are to be chosen in the app: always as dates."""
     first, last = stretch.first, stretch.last
+    end = f"{last.day} {last:%B}{'' if last.year == today.year else f' {last.year}'}"
     if first == last:
-        return day_words(first, today)
+        return end
     if (first.year, first.month) == (last.year, last.month):
-        year = "" if last.year == today.year else f" {last.year}"
-        return f"{first.day} – {last.day} {last:%B}{year}"
-    return f"{first.day} {first:%B}{'' if first.year == last.year else f' {first.year}'} – {last.day} {last:%B}" + (
-        "" if last.year == today.year else f" {last.year}"
-    )
+        return f"{first.day} – {end}"
+    return f"{first.day} {first:%B}{'' if first.year == last.year else f' {first.year}'} – {end}"

@@ -113,7 +113,10 @@ def add_pages(pages: Blueprint, services: Services) -> None:
             invitation = visit.services.pairing.of_key(key_id, visit.visitor.person_id)
         except HearthbeatError:
             return part("parts/pair_over.html", key_id)
-        return part("parts/pair_progress.html", _progress(visit, invitation, _chosen(_addresses())))
+        now = _progress(visit, invitation, _chosen(_addresses()))
+        if request.args.get("seen") == now.fingerprint:
+            return Response(status=204)
+        return part("parts/pair_progress.html", now)
 
     @pages.post("/keys/pair/<int:key_id>/close", endpoint="keys_pair_close")
     def close(key_id: int) -> AnyResponse:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from appliance.foundation.network import is_loopback
 from appliance.services.pairing import Progress
 from web.frame import Visit
 from web.pages.keys import MissLine, miss_line
@@ -46,6 +47,11 @@ class ProgressPart:
     checks: list[Check]
     has_come: bool
 
+    @property
+    def fingerprint(self) -> str:
+        """The same as long as all of it is, so that nothing is read out again that did not change."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
 
 def progress_part(
     visit: Visit, going: Progress, *, address: str, address_kind: str, listens_to: str
@@ -72,7 +78,7 @@ def checks(going: Progress, address_kind: str, listens_to: str) -> list[Check]:
     def add(rank: int, name: str, mark: str, verdict: str, mend: str) -> None:
         found.append((rank, Check(name, mark, verdict, mend)))
 
-    if _is_loopback(listens_to):
+    if is_loopback(listens_to):
         add(
             0,
             "Hearthbeat listens to this computer alone",
@@ -135,7 +141,7 @@ def checks(going: Progress, address_kind: str, listens_to: str) -> list[Check]:
 def _headline(going: Progress) -> str:
     received = sum(arrival.received for arrival in going.arrivals)
     if received:
-        return f"Connected: {received:,} items received"
+        return f"Connected: {_items(received)} received"
     if going.arrivals:
         return "Connected: an upload without items came"
     if going.near_misses:
@@ -168,16 +174,11 @@ def _steps(visit: Visit, going: Progress) -> list[Step]:
         Step(
             "good",
             arrival.automation_name or "An automation without a name",
-            f"{arrival.received:,} items received, {arrival.stored:,} new; {ago(arrival.last_at, visit.now)}",
+            f"{_items(arrival.received)} received, {arrival.stored:,} new; {ago(arrival.last_at, visit.now)}",
         )
         for arrival in arrivals
     ]
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count:,} items"

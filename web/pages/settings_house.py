@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.domain.job import Outcome, Run
 from appliance.foundation.errors import Conflict
-from appliance.foundation.network import adapters
+from appliance.foundation.network import adapters, is_loopback
 from appliance.foundation.settings import FILE_NAME, Settings
 from web.frame import Visit, here, page, part
 from web.pages.settings_people import refuse_unless_owner
@@ -106,9 +106,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class HousePage:
-    """The appliance."""
+    """The appliance. `is_alone`: it listens to this computer and to nobody else."""
 
     backup: BackupPart
+    is_alone: bool
     addresses: list[AddressLine]
     groups: list[tuple[str, list[SettingLine]]]
     settings_file: str
@@ -169,6 +170,7 @@ def _page(visit: Visit, wrong: str = "") -> HousePage:
     status = visit.services.health.status()
     return HousePage(
         backup=_backup_part(visit),
+        is_alone=is_loopback(settings.host),
         addresses=_addresses(),
         groups=[(title, [setting_line(settings, name) for name in names]) for title, names in GROUPS],
         settings_file=str(settings.data_dir / FILE_NAME),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -313,7 +314,8 @@ def _spread(habit: Habit | None) -> str:
 
 
 def _clock(minutes: float) -> str:
-    whole = round(minutes) % DAY_MIN
+    # As clocks show it: a minute that has begun. The little more undoes what adding up took away.
+    whole = math.floor(minutes + 1e-3) % DAY_MIN
     return f"{whole // 60:02}:{whole % 60:02}"
 
 

@@ -20,6 +20,7 @@ from web.frame import Visit, here, page, part
 from web.laid_out import is_json_like, laid_out
 from web.receipts import (
     OUTCOMES,
+    PARTLY_READ,
     STATES,
     ErrorGroup,
     Line,
@@ -162,7 +163,6 @@ class UploadPage:
     line: Line
     state_meaning: str
     failure: str | None
-    processed_at: datetime | None
     request_id: str
     headers: list[tuple[str, str]]
     kinds: list[KindRow]
@@ -344,9 +344,8 @@ def _upload(visit: Visit, upload_id: int) -> UploadPage:
     ]
     return UploadPage(
         line_of(upload, receipt, _senders(visit), visit.now),
-        STATES[upload.state][2],
+        PARTLY_READ if receipt.counts.quarantined else STATES[upload.state][2],
         settled.failure,
-        settled.processed_at,
         upload.request_id,
         [(name, told) for name, told in headers if told],
         [

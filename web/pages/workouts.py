@@ -132,7 +132,9 @@ def add_pages(pages: Blueprint) -> None:
         found = [line for line in lines if wanted.takes(line, name_of_type(visit, line.label))]
         only, without = request.args.get("only"), set(request.args.getlist("without"))
         own = [line for line in found if (line.label == only if only else line.label not in without)]
-        hours = hours_by_week(own, span.first, span.last)
+        # Weeks before the first workout of all are no weeks without workouts: nothing was told of them.
+        first = max(span.first, lines[-1].day) if lines else span.first
+        hours = hours_by_week(own, first, span.last)
         return jsonify([{"start": monday.isoformat(), "value": value} for monday, value in hours])
 
     workout.add_pages(pages)

@@ -19,6 +19,8 @@ test("a metre east is as long as a metre north, at any latitude", () => {
 test("a way across the date line goes on", () => {
   const sheet = flat([[179.999, 0], [-179.999, 0]]);
   close((sheet[1]?.[0] ?? 0) - (sheet[0]?.[0] ?? 0), metres([179.999, 0], [-179.999, 0]), 0.5);
+  const back = flat([[-179.999, 0], [179.999, 0]]);
+  close((back[0]?.[0] ?? 0) - (back[1]?.[0] ?? 0), metres([179.999, 0], [-179.999, 0]), 0.5);
   close(metres([0, 0], [1, 0]), 111_195, 10);
 });
 
@@ -51,6 +53,7 @@ test("without stages there is a lane of sleep, in bed is round it, and without t
   const lanes = lanesOf(session([["2026-08-07T23:00:00Z", "2026-08-08T06:00:00Z", "asleep"], ["2026-08-07T22:00:00Z", "2026-08-08T07:00:00Z", "in_bed"]]));
   assert.deepEqual(lanes?.stages, ["asleep"]);
   assert.deepEqual(lanes.inBed, [Date.parse("2026-08-07T22:00:00Z"), Date.parse("2026-08-08T07:00:00Z")]);
+  assert.deepEqual(lanesOf(session([["2026-08-07T22:00:00Z", "2026-08-08T07:00:00Z", "in_bed"]]))?.stages, ["in_bed"]);
   const sum = lanesOf(session([], { start: "2026-08-07T23:00:00Z", end: "2026-08-08T06:00:00Z" }));
   assert.equal(sum?.hasStages, false);
   assert.equal(sum.stretches.length, 1);

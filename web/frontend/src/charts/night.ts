@@ -221,7 +221,8 @@ function spanOf(lanes: Lanes): string {
 }
 
 function inHours(minutes: number): string {
-  const whole = Math.round(minutes);
+  // Halves go to the even minute, as Python rounds the same numbers elsewhere on the page.
+  const whole = minutes % 1 === 0.5 ? 2 * Math.round(minutes / 2) : Math.round(minutes);
   return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${String(whole % 60).padStart(2, "0")} min`;
 }
 
