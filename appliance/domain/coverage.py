@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 # Told on so large a share of days a metric is usual: each day without it is worth a question.
 USUAL_SHARE = 0.8
 FEWEST_DAYS = 10
 # When so large a share of what is usual is missing on a day, the phone was not heard, whatever the metric.
 QUIET_SHARE = 0.8
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,22 +42,7 @@ class Gaps:
 
 def stretches(days: Iterable[date]) -> list[Stretch]:
     """Join days that follow each other."""
-    found: list[Stretch] = []
-    for day in sorted(set(days)):
-        if found and day - found[-1].last == _DAY:
-            found[-1] = Stretch(found[-1].first, day)
-        else:
-            found.append(Stretch(day, day))
-    return found
-
-
-def days_within(told: Sequence[Stretch], first: date, last: date) -> set[date]:
-    """Return the days of stretches that lie in a span, both ends included."""
-    found: set[date] = set()
-    for stretch in told:
-        begin, end = max(stretch.first, first), min(stretch.last, last)
-        found.update(begin + n * _DAY for n in range((end - begin).days + 1))
-    return found
+    return _joined({day.toordinal() for day in days})
 
 
 def gaps(told: Mapping[str, Sequence[Stretch]], first: date, last: date) -> Gaps:
@@ -65,22 +51,34 @@ def gaps(told: Mapping[str, Sequence[Stretch]], first: date, last: date) -> Gaps
     A metric is usual when from its first to its last day told in this span it was told on four of five days, and on ten
     at least; before its first day nothing is missing, after its last one everything is.
     """
-    missed: dict[str, set[date]] = {}
-    begun: dict[str, date] = {}
+    begin, end = first.toordinal(), last.toordinal()
+    missed: dict[str, set[int]] = {}
+    begun: list[int] = []
     for metric, held in told.items():
-        days = days_within(held, first, last)
-        if len(days) < FEWEST_DAYS:
+        days = _days(held, begin, end)
+        if len(days) < FEWEST_DAYS or len(days) < USUAL_SHARE * (max(days) - min(days) + 1):
             continue
-        begin, end = min(days), max(days)
-        if len(days) < USUAL_SHARE * Stretch(begin, end).days:
-            continue
-        begun[metric] = begin
-        missed[metric] = days_within([Stretch(begin, last)], first, last) - days
-    quiet = {
-        day
-        for day in set().union(*missed.values())
-        if sum(day in days for days in missed.values())
-        >= QUIET_SHARE * sum(begin <= day for begin in begun.values())
-    }
-    others = {metric: tuple(stretches(days - quiet)) for metric, days in missed.items() if days - quiet}
-    return Gaps(tuple(missed), tuple(stretches(quiet)), others)
+        begun.append(min(days))
+        missed[metric] = set(range(min(days), end + 1)) - days
+    begun.sort()
+    times = Counter(day for days in missed.values() for day in days)
+    quiet = {day for day, count in times.items() if count >= QUIET_SHARE * bisect_right(begun, day)}
+    others = {metric: tuple(_joined(days - quiet)) for metric, days in missed.items() if days - quiet}
+    return Gaps(tuple(missed), tuple(_joined(quiet)), others)
+
+
+def _days(told: Sequence[Stretch], begin: int, end: int) -> set[int]:
+    found: set[int] = set()
+    for stretch in told:
+        found.update(range(max(stretch.first.toordinal(), begin), min(stretch.last.toordinal(), end) + 1))
+    return found
+
+
+def _joined(numbers: Iterable[int]) -> list[Stretch]:
+    ends: list[list[int]] = []
+    for number in sorted(numbers):
+        if ends and number - ends[-1][1] == 1:
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    return [Stretch(date.fromordinal(first), date.fromordinal(last)) for first, last in ends]

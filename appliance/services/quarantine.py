@@ -69,8 +69,12 @@ class Quarantine:
         upload_id: int | None = None,
         before: int | None = None,
         limit: int = 50,
+        opened: bool = True,
     ) -> ItemPage:
-        """Return items of a kind and reason, those kept last first; those an upload brought if one is named."""
+        """Return items of a kind and reason, those kept last first; those an upload brought if one is named.
+
+        Unless they are `opened`, no body is read for them, and none tells what was sent.
+        """
         with self._database.transaction() as connection:
             rows = quarantine.page(
                 connection,
@@ -81,8 +85,11 @@ class Quarantine:
                 before=before,
                 limit=limit + 1,
             )
-            bodies = _Bodies(connection, person_id, self._limit_bytes, BYTES_OPENED)
-            items = [bodies.item(row) for row in rows[:limit]]
+            if opened:
+                bodies = _Bodies(connection, person_id, self._limit_bytes, BYTES_OPENED)
+                items = [bodies.item(row) for row in rows[:limit]]
+            else:
+                items = [Item(row, Shown.NOT_OPENED, None) for row in rows[:limit]]
         return ItemPage(items, items[-1].row.quarantine_id if len(rows) > limit else None)
 
     def find(self, person_id: int, quarantine_id: int) -> Item:

@@ -60,9 +60,7 @@ def test_whoever_asked_wrongly_gets_400_and_what_we_did_wrong_is_500():
         assert kind.status == 500
 
 
-@pytest.mark.parametrize(
-    "kind", [errors.DatabaseUnavailable, errors.StatementTimedOut, errors.StorageFull]
-)
+@pytest.mark.parametrize("kind", [errors.DatabaseUnavailable, errors.StatementTimedOut, errors.StorageFull])
 def test_a_part_that_is_away_says_when_to_come_back(kind):
     assert kind().retry_after_s > 0
     assert kind().detail.endswith(".")

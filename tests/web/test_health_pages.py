@@ -93,10 +93,11 @@ def test_what_was_set_aside_is_shown_with_reason_path_mend_and_as_a_file(visitor
         "Turn off Use Localized Units",
         "data.metrics",
         "heart_rate",
-        "&lt;script&gt;",
     ):
         assert words in page, words
-    assert HOSTILE not in page
+    part = visitor.open(re.search(r'hx-get="(/health/quarantine/\d+/sent)"', page).group(1))
+    assert "&lt;script&gt;" in part
+    assert HOSTILE not in part
     assert "Unknown unit" in visitor.open("/health/quarantine?reason=unknown_unit")
     assert "No more items" in visitor.open("/health/quarantine?reason=bad_timestamp")
     for odd in ("reason=odd", "before=x", "before=99999999999999999999", "released=²"):
@@ -110,7 +111,8 @@ def test_what_was_set_aside_is_shown_with_reason_path_mend_and_as_a_file(visitor
 def test_another_persons_item_is_not_there(visitor, guest, phone):
     phone.send(document(metric("heart_rate", "furlong", point("2026-08-07 10:00", 60))))
     file = re.search(r'href="(/health/quarantine/\d+)" download', visitor.open("/health/quarantine")).group(1)
-    assert guest.get(file).status_code == 404
+    for path in (file, f"{file}/sent"):
+        assert guest.get(path).status_code == 404, path
     assert "Nothing is set aside" in guest.get("/health/quarantine").text
 
 

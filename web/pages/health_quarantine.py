@@ -10,9 +10,10 @@ from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.domain.quarantine import Reason
+from appliance.foundation.errors import NotFound
 from appliance.services.quarantine import Item, Shown
 from appliance.services.replaying import Report
-from web.frame import Visit, here, page
+from web.frame import Visit, here, page, part
 from web.laid_out import laid_out
 from web.pages.uploads import LARGEST_ID, ChangeRow, changes, kind_name
 from web.told import mend, reason_words
@@ -47,7 +48,7 @@ class NameLine:
 
 @dataclass(frozen=True, slots=True)
 class ItemLine:
-    """One item. `sent` is empty where its bytes are not at hand; `why_not` says why."""
+    """One item, without what was sent: that stands in a whole body, and is looked up when somebody asks for it."""
 
     item_id: int
     upload_id: int
@@ -57,8 +58,6 @@ class ItemLine:
     detail: str
     path: str
     seen: str
-    sent: str
-    why_not: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +82,12 @@ class RetryPage:
     held: int
 
 
-_WHY_NOT = {
-    Shown.GONE: "The bytes it came in are no longer kept.",
-    Shown.NOT_OPENED: "It stands in a large body; open its upload to see it.",
-}
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """What was sent as one item, laid out; empty where its bytes are no longer kept."""
+
+    item_id: int
+    sent: str
 
 
 def add_pages(pages: Blueprint) -> None:
@@ -100,13 +101,20 @@ def add_pages(pages: Blueprint) -> None:
     def download(item_id: int) -> Response:
         visit = here()
         item = visit.services.quarantine.find(visit.person_id, min(item_id, LARGEST_ID))
-        text = item.sent if item.shown is Shown.CUT else json.dumps(item.sent, ensure_ascii=False, indent=2)
+        if item.shown is Shown.GONE:
+            raise NotFound("The bytes it came in are no longer kept.")
         kind = "text/plain" if item.shown is Shown.CUT else "application/json"
         ending = "txt" if item.shown is Shown.CUT else "json"
-        response = Response(text, content_type=f"{kind}; charset=utf-8")
+        response = Response(_text(item), content_type=f"{kind}; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="set-aside-{item_id}.{ending}"'
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
+
+    @pages.get("/health/quarantine/<int:item_id>/sent", endpoint="health_quarantine_sent")
+    def sent(item_id: int) -> Response:
+        visit = here()
+        item = visit.services.quarantine.find(visit.person_id, min(item_id, LARGEST_ID))
+        return part("parts/health_sent.html", SentPart(item_id, laid_out(_text(item))))
 
     @pages.get("/health/quarantine/retry", endpoint="health_quarantine_try")
     def try_retry() -> Response:
@@ -131,7 +139,9 @@ def _page(visit: Visit) -> QuarantinePage:
     counts: dict[str, int] = {}
     for group in groups:
         counts[group.reason] = counts.get(group.reason, 0) + group.items
-    found = visit.services.quarantine.listed(visit.person_id, reason=reason, before=number, limit=PER_PAGE)
+    found = visit.services.quarantine.listed(
+        visit.person_id, reason=reason, before=number, limit=PER_PAGE, opened=False
+    )
     older = None
     if found.following is not None:
         older = urlencode({"before": found.following} | ({"reason": reason.value} if reason else {}))
@@ -168,8 +178,6 @@ def _released(count: int) -> str:
 
 def _item(visit: Visit, item: Item) -> ItemLine:
     row = item.row
-    sent = item.sent if isinstance(item.sent, str) else json.dumps(item.sent, ensure_ascii=False)
-    why_not = _WHY_NOT.get(item.shown, "")
     return ItemLine(
         row.quarantine_id,
         row.upload_id,
@@ -179,6 +187,10 @@ def _item(visit: Visit, item: Item) -> ItemLine:
         row.detail,
         row.path,
         moment(row.last_seen_at, visit.now),
-        "" if why_not else laid_out(sent),
-        why_not,
     )
+
+
+def _text(item: Item) -> str:
+    if item.shown is Shown.GONE:
+        return ""
+    return item.sent if item.shown is Shown.CUT else json.dumps(item.sent, ensure_ascii=False, indent=2)
