@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from functools import cache
 from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, abort, g, redirect, request, url_for
@@ -11,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.domain.preferences import Energy, Preferences, Units
 from appliance.domain.session import COOKIE, LinkPurpose, is_from_own_page
-from appliance.foundation.errors import ForeignPage, HearthbeatError, RateLimited
+from appliance.foundation.errors import ForeignPage, HearthbeatError, LoginRefused, RateLimited
 from appliance.services import Services
 from appliance.services.sessions import LEAST_PASSWORD, SESSION_LIFE, NewSession
 from web.frame import THEME_COOKIE, THEMES, Visit, here, page
@@ -150,6 +151,9 @@ def _add_setup(pages: Blueprint, services: Services) -> None:
                 address=_address(),
                 browser=_browser(),
             )
+        except LoginRefused as error:
+            needed = services.sessions.needs_setup()
+            return page("closed.html", ClosedPage(needed, error.detail), error.status)
         except HearthbeatError as error:
             if error.status >= 500:
                 raise
@@ -197,9 +201,12 @@ def _setup_page(
     energy: Energy = Energy.KCAL,
     wrong: str = "",
 ) -> SetupPage:
-    return SetupPage(
-        token, name, time_zone, sorted(available_timezones()), units, energy, LEAST_PASSWORD, wrong
-    )
+    return SetupPage(token, name, time_zone, _time_zones(), units, energy, LEAST_PASSWORD, wrong)
+
+
+@cache
+def _time_zones() -> list[str]:
+    return sorted(available_timezones())
 
 
 def _let_in(fresh: NewSession, following: str) -> AnyResponse:
@@ -214,10 +221,8 @@ def _let_in(fresh: NewSession, following: str) -> AnyResponse:
 def following() -> str:
     """Return the page of ours to go on to; an address that leads elsewhere is not followed."""
     wanted = request.form.get("next") or request.args.get("next") or "/"
-    parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
-        return "/"
-    return wanted
+    # One slash, and no second one in any spelling: then it stays with this host.
+    return wanted if re.fullmatch(r"/(?![/\\])[^\\\s]*", wanted) else "/"
 
 
 def _address() -> str:

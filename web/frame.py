@@ -162,7 +162,19 @@ def _rendered(template: str, content: Any, status: int) -> Response:
         ),
         status,
     )
+    if visit is not None:  # nothing of it is left behind in a browser that others use, too
+        response.headers["Cache-Control"] = "no-store"
+    return guarded(response)
+
+
+def guarded(response: Response) -> Response:
+    """Give a page what keeps it from being misused.
+
+    Its own address goes along with what it sends to us, because browsers that see us over plain HTTP tell nothing
+    else of where a form comes from; under `no-referrer` they would send “Origin: null”, as a foreign page may.
+    """
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Vary"] = "Cookie"
     return response

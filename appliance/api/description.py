@@ -5,8 +5,10 @@ Our own few lines rather than a framework: the table already holds everything, a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -163,11 +165,23 @@ def _reference(model: type[BaseModel]) -> dict[str, str]:
 def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
     """Return the routes that describe the table they are part of."""
 
+    @cache  # it is the same for everybody until the next start, and anybody may ask
+    def described() -> dict[str, Any]:
+        return describe(table())
+
+    @cache
+    def as_json() -> bytes:
+        return json.dumps(described(), separators=(",", ":")).encode()
+
+    @cache
+    def as_page() -> str:
+        return render_template("api_docs.html", api=described(), scopes=list(Scope))
+
     def show_description(_call: Call) -> Answer:
-        return Answer(describe(table()))
+        return Answer(as_json())
 
     def show_page(_call: Call) -> Answer:
-        page = render_template("api_docs.html", api=describe(table()), scopes=list(Scope))
+        page = as_page()
         return Answer(
             page, headers={"Content-Security-Policy": PAGE_POLICY}, content_type="text/html; charset=utf-8"
         )

@@ -17,24 +17,11 @@ from appliance.domain.presented import MENDS, Presented, Refusal, read_presented
 from appliance.domain.session import COOKIE, Visitor, is_from_own_page
 from appliance.domain.text import storable_text
 from appliance.foundation.errors import ForeignPage, HostRejected
+from appliance.foundation.network import HOME_SUFFIXES
 from appliance.foundation.steps import Trace
 from appliance.services import Services
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,100}")
-# Endings that routers give to names at home and nobody on the internet can register. Just any ending after our own
-# name would not do: “localhost.” and the usual names of small computers can be put before every domain.
-_HOME_SUFFIXES = (
-    ".local",
-    ".localhost",
-    ".home.arpa",
-    ".lan",
-    ".internal",
-    ".home",
-    ".localdomain",
-    ".intranet",
-    ".fritz.box",
-)
-
 # Where the server puts, into the WSGI environment, when the first byte came and when the steps up to here ended.
 ARRIVED = "hearthbeat.arrived"
 
@@ -136,7 +123,7 @@ def _is_own_host(host: str, own_names: set[str]) -> bool:
     """Whether the Host header names this machine: an address, a local name. Guards against DNS rebinding."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").rstrip(".").casefold()
-    if name in own_names or name.endswith(_HOME_SUFFIXES):
+    if name in own_names or name.endswith(HOME_SUFFIXES):
         return True
     try:
         ipaddress.ip_address(name)

@@ -152,7 +152,10 @@ def _json_body() -> Any:
         raise UnsupportedFormat("Send the body as application/json.")
     if (request.content_length or 0) > MAX_JSON_BODY:
         raise BadQuery("The body is too long.")
-    content = request.get_json(silent=True)
+    try:
+        content = request.get_json(silent=True)
+    except RecursionError:
+        raise BadQuery("The body is nested too deeply.") from None
     if not isinstance(content, dict):
         raise BadQuery("The body is not a JSON object.")
     return content

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import secrets
 import socket
 import time
+from functools import cache
 from typing import Any
 
 import structlog
 from flask import Flask
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import MultiSocketServer, create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
 from appliance.api.guards import ARRIVED
 from appliance.api.problems import CONTENT_TYPE, problem_body
+from appliance.api.uploads import UPLOAD_PATHS
 from appliance.foundation.errors import HearthbeatError, HostError, PortTaken, RequestError, UploadTooLarge
 from appliance.foundation.settings import Settings
 
 # Room for the envelope round a body of exactly the limit (multipart boundaries); the service checks precisely.
 _SLACK = 64 * 1024
+# What anything but an upload may bring along: forms and small JSON.
+_MOST_ELSEWHERE = 1024 * 1024
 
 # How long a refused phone may go on sending what nobody reads.
 _LINGER_S = 60.0
@@ -39,6 +44,14 @@ _CONNECTIONS, _CONNECTIONS_OF_ONE = 200, 100
 log = structlog.get_logger("hearthbeat.api")
 
 
+@cache
+def _for_others(adj: Any) -> Any:
+    """Return the library's settings with a small body: whoever has no key shall not fill the disk through `/login`."""
+    small = copy.copy(adj)
+    small.max_request_body_size = _MOST_ELSEWHERE
+    return small
+
+
 class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no types
     """A request that knows when its parts arrived, as readings of `time.perf_counter`."""
 
@@ -47,6 +60,13 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no t
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
         self.first_byte_s = time.perf_counter()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:  # RFC 9112, section 6.3: a sign of smuggling
+            raise ParsingError("a length beside chunks")
+        if self.path not in UPLOAD_PATHS:
+            self.adj: Any = _for_others(self.adj)
 
     def received(self, data: bytes) -> int:
         try:
@@ -157,7 +177,9 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
     def execute(self) -> None:
         code = self.request.error.code
         error: HearthbeatError = RequestError("The HTTP request is not well-formed.")
-        if code == UploadTooLarge.status:
+        if code == UploadTooLarge.status and self.request.path not in UPLOAD_PATHS:
+            error = UploadTooLarge("Nothing at this address takes more than 1 MB.")
+        elif code == UploadTooLarge.status:
             error = UploadTooLarge(
                 f"The upload is larger than {self.limit_mb} MB; turn on Batch Requests in the automation."
             )

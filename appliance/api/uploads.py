@@ -24,6 +24,10 @@ from appliance.storage.uploads import Settled
 HEADER_LENGTH = 200
 
 
+# The second and third are what other receivers of the same app answer to.
+UPLOAD_PATHS = ("/api/v1/ingest", "/v1/ingest", "/api/data")
+
+
 class PageQuery(Query):
     """Where in a list to go on, and how many items to give."""
 
@@ -158,9 +162,7 @@ def _ingest(path: str) -> Route:
 
 
 ROUTES = (
-    _ingest("/api/v1/ingest"),
-    _ingest("/v1/ingest"),
-    _ingest("/api/data"),
+    *(_ingest(path) for path in UPLOAD_PATHS),
     Route("GET", "/api/v1/uploads", show_uploads, "List uploads", Scope.READ, UploadsAnswer, PageQuery),
     Route(
         "GET",

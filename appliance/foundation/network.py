@@ -17,6 +17,21 @@ _VIRTUAL = re.compile(
 _VPN = re.compile(r"tun|tap|wg|utun|ppp|ipsec|tailscale|zt|nordlynx|proton|vpn|gpd", re.IGNORECASE)
 
 
+# Endings that routers give to names at home and nobody on the internet can register. Just any ending after our own
+# name would not do: “localhost.” and the usual names of small computers can be put before every domain.
+HOME_SUFFIXES = (
+    ".local",
+    ".localhost",
+    ".home.arpa",
+    ".lan",
+    ".internal",
+    ".home",
+    ".localdomain",
+    ".intranet",
+    ".fritz.box",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """One IPv4 address of this computer. `kind` is "network", "virtual" (containers and the like) or "vpn"."""
@@ -40,6 +55,15 @@ def lan_address() -> str | None:
         except OSError:
             return None
     return None if address.startswith("127.") else address
+
+
+def is_at_home(place: str) -> bool:
+    """Whether an address or name, with or without a port, can only be a machine in the same house."""
+    name = re.sub(r":\d+$", "", place).strip("[]").rstrip(".").casefold()
+    try:
+        return ipaddress.ip_address(name).is_private
+    except ValueError:
+        return name.endswith(HOME_SUFFIXES) or "." not in name
 
 
 def is_loopback(host: str) -> bool:

@@ -126,7 +126,7 @@ class Pairing:
             miss
             for miss in self._keys.near_misses(None, limit=MISSES_LOOKED_AT)
             if miss.last_at >= since
-            and (sees_all or miss.key_id == invitation.key_id or miss.address == invitation.opened_from)
+            and (sees_all or miss.key_id == invitation.key_id or _is_of_this_phone(miss, invitation))
         ]
         return Progress(invitation, held[0], came, misses)
 
@@ -153,6 +153,11 @@ class Pairing:
     def _forget_old(self) -> None:
         now = self._clock.now()
         self._open = {place: each for place, each in self._open.items() if each.expires_at > now}
+
+
+def _is_of_this_phone(miss: NearMiss, invitation: Invitation) -> bool:
+    """Whether a refused try came from where the link was opened, with no key that anybody is known to have."""
+    return miss.key_id is None and invitation.opened_from != "" and miss.address == invitation.opened_from
 
 
 def _hash(token: str) -> bytes:

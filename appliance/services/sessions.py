@@ -34,6 +34,8 @@ SEEN_EVERY = timedelta(minutes=5)  # how stale "last seen" may be: it is not wri
 LEAST_PASSWORD, MOST_PASSWORD = 8, 200
 BROWSER_LENGTH = 160
 
+_SPENT = "This set-up link was used already or is too old; hearthbeat login prints a new one."
+
 log = structlog.get_logger("hearthbeat.sessions")
 
 
@@ -119,15 +121,15 @@ class Sessions:
 
         Raises `BadQuery` naming what is wrong with a field, and `LoginRefused` when the link is not open.
         """
+        if not self.opens(token, LinkPurpose.SETUP):  # before the work that hashing is
+            raise LoginRefused(_SPENT)
         name = checked_name(name)
         time_zone = checked_zone(time_zone)
         hashed = self._hasher.hash(_checked_password(password))
         now = self._clock.now()
         with self._database.transaction() as connection:
             if not sessions.use_link(connection, _hash(token), LinkPurpose.SETUP, now):
-                raise LoginRefused(
-                    "This set-up link was used already or is too old; start Hearthbeat again for a new one."
-                )
+                raise LoginRefused(_SPENT)
             people.lock(connection)
             person_id = _first_person(connection, name, time_zone)
             sessions.set_up_person(
@@ -139,6 +141,7 @@ class Sessions:
                 is_owner=True,
                 preferences=preferences.as_dict(),
             )
+            sessions.forget_links(connection, person_id)
             token = self._begin(connection, person_id, address, browser)
         log.info("set_up")
         return NewSession(person_id, token)
@@ -225,13 +228,14 @@ class Sessions:
             return sessions.end(connection, visitor.person_id, but=visitor.session_id)
 
     def change_password(self, visitor: Visitor, old: str, new: str) -> None:
-        """Give the visitor another password; their other sessions end. Raises `LoginRefused` or `BadQuery`."""
+        """Give the visitor another password; their other sessions end, and links made before. Raises `LoginRefused` or `BadQuery`."""
         hashed = self._hasher.hash(_checked_password(new))
         with self._database.transaction() as connection:
             held = sessions.password_of(connection, visitor.person_id)
             if held is not None and not self._matches(held, old):
                 raise LoginRefused("The present password is not right.")
             sessions.set_up_person(connection, visitor.person_id, password_hash=hashed)
+            sessions.forget_links(connection, visitor.person_id)
             sessions.end(connection, visitor.person_id, but=visitor.session_id)
 
     def preferences(self, person_id: int) -> Preferences:

@@ -159,6 +159,11 @@ def add_link(
     )
 
 
+def forget_links(connection: Connection, person_id: int) -> None:
+    """Remove every link that would log in this person."""
+    connection.execute(delete(login_link).where(login_link.c.person_id == person_id))
+
+
 def find_link(connection: Connection, token_hash: bytes, purpose: LinkPurpose, at: datetime) -> int | None:
     """Return whose link this is (0 for nobody's), or None when it does not open anything (any more)."""
     row = connection.execute(

@@ -19,7 +19,7 @@ WORKOUT = {
     "route": [{"lat": 0, "lon": 0, "timestamp": "2026-08-07 18:00:00 +0200"}],
 }
 GUARDED = [route for route in ROUTES if route.scope is not None]
-OPEN = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/docs"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs.css"}
 
 
 def named(route):

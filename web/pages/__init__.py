@@ -16,7 +16,7 @@ from appliance.services import Services
 from web import words
 from web.assets import head, serve_assets
 from web.entry import keep_door
-from web.frame import POLICY, theme
+from web.frame import guarded, theme
 from web.pages import (
     health,
     health_coverage,
@@ -120,5 +120,4 @@ def _http_error_page(error: Exception) -> tuple[Response, int]:
 def _told(title: str, detail: str, status: int) -> tuple[Response, int]:
     content = ErrorPage(title, detail, g.get("request_id", ""))
     response = Response(render_template("error.html", page=content, theme=theme(), visit=None))
-    response.headers["Content-Security-Policy"] = POLICY
-    return response, status
+    return guarded(response), status

@@ -19,7 +19,7 @@ from appliance.catalog.automations import AUTOMATIONS, AutomationKind
 from appliance.domain.automation import automation_link
 from appliance.domain.person import Person
 from appliance.foundation.errors import HearthbeatError
-from appliance.foundation.network import Adapter, adapters
+from appliance.foundation.network import Adapter, adapters, is_at_home
 from appliance.services import Services
 from appliance.services.keys import NAME_LENGTH
 from appliance.services.pairing import Invitation
@@ -245,7 +245,7 @@ def _addresses() -> list[Address]:
     if _ADDRESS.fullmatch(name):
         found.setdefault(f"{name}.local{port}", "by name, where your network knows names")
     wanted = request.args.get("address", "").strip()
-    if wanted and wanted not in found and _ADDRESS.fullmatch(wanted):
+    if wanted and wanted not in found and _ADDRESS.fullmatch(wanted) and is_at_home(wanted):
         found[wanted] = "as you typed it"
     if not found:
         found[request.host] = "this computer alone"
