@@ -1,14 +1,8 @@
+"""What `lint-imports` cannot see: that every package of ours is under its rules."""
+
 import tomllib
 
-from importlinter.cli import lint_imports
-
 from tests.rules.repository import PACKAGES, ROOT
-
-
-def test_imports_go_in_one_direction(capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    broken = lint_imports(no_cache=True, no_logo=True)
-    assert not broken, capsys.readouterr().out
 
 
 def test_every_package_is_under_the_layer_rule_and_in_the_wheel():
