@@ -48,6 +48,8 @@ CHECKS = (
     ("lint-imports", [program("lint-imports"), "--no-logo"]),
 )
 PYTEST = [PYTHON, "-m", "pytest", "-p", "tests.no_skips"]
+# The whole suite waits for engines and phones as much as it computes. A suite keeps its order and so its engines.
+SIDE_BY_SIDE = ["-n", str(max(2, min(os.cpu_count() or 2, 4))), "--dist", "worksteal"]
 OFFLINE_SIGNS = ("connection", "name resolution", "dns error", "timed out", "failed to fetch", "unreachable")
 
 
@@ -72,7 +74,7 @@ def test(pytest_words: list[str]) -> NoReturn:
         if code:
             stop(f"Failed: {name}.")
     print("— pytest", flush=True)
-    become([*PYTEST, *pytest_words])
+    become([*PYTEST, *(pytest_words or SIDE_BY_SIDE)])
 
 
 def become(command: list[str]) -> NoReturn:

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
 import tzlocal
-from flask import Flask
 from prometheus_client import CollectorRegistry
 
-from appliance.api.app import create_app
 from appliance.cache.answers import AnswerCache
 from appliance.cache.connection import Cache
 from appliance.cache.keys import KeyCache
@@ -73,7 +72,9 @@ from appliance.services.verifying import Verifying
 from appliance.services.workouts import Workouts
 from appliance.storage.database import Database
 from appliance.storage.migrate import migrate
-from web.pages import create_blueprint
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 # A short command may have the folder open just now; the server waits that long for it before it refuses.
 FOLDER_WAIT_S = 5.0
@@ -220,6 +221,7 @@ def open_services(
         instance = instance_name()
         services = Services(
             settings=settings,
+            shared_reading=database.shared_reading,
             clock=clock,
             telemetry=telemetry,
             people=People(database, key_cache, answers, clock, time_zone),
@@ -233,7 +235,7 @@ def open_services(
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
             sleep=Sleep(database, catalogue),
-            replaying=Replaying(database, catalogue, understanding, clock),
+            replaying=Replaying(database, catalogue, understanding, space, clock),
             advising=Advising(database),
             workouts=Workouts(database, catalogue),
             records=Records(database),
@@ -265,6 +267,10 @@ def _write_last_notes(keys: Keys) -> None:
 @contextmanager
 def running_appliance(settings: Settings, role: str = "serve") -> Iterator[tuple[Flask, Services]]:
     """Have the whole appliance built and its worker at work; serving HTTP is the caller's part."""
+    # Here, because short commands need neither: they start in two thirds of the time.
+    from appliance.api.app import create_app  # noqa: PLC0415
+    from web.pages import create_blueprint  # noqa: PLC0415
+
     with running_engines(settings, role) as engines, open_services(settings, engines) as services:
         worker = UploadWorker(services.uploads, services.tracing)
         services.space.check()

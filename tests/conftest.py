@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.house",
     "tests.fixtures.logs",
     "tests.fixtures.program",
+    "tests.fixtures.served",
     "tests.fixtures.tables",
     "tests.fixtures.visits",
     "tests.fixtures.waiting",

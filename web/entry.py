@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from zoneinfo import available_timezones
@@ -17,10 +18,10 @@ from appliance.services import Services
 from appliance.services.sessions import LEAST_PASSWORD, SESSION_LIFE, NewSession
 from web.frame import THEME_COOKIE, THEMES, Visit, here, page
 
+# Endpoints that are the same whoever asks.
+_SAME_FOR_ALL = {"web.asset", "web.icon"}
 # Endpoints that show nothing of anybody.
-_OPEN = {
-    "web.asset",
-    "web.icon",
+_OPEN = _SAME_FOR_ALL | {
     "web.login",
     "web.log_in",
     "web.setup",
@@ -75,14 +76,24 @@ def keep_door(pages: Blueprint, services: Services) -> None:
             raise ForeignPage(
                 "This was not sent from Hearthbeat's own pages; open the dashboard and try again there."
             )
+        if request.endpoint in _SAME_FOR_ALL:
+            return None
         visitor = services.sessions.visitor(request.cookies.get(COOKIE))
         if visitor is not None:
             g.visit = Visit(services, visitor)
+            if request.method in ("GET", "HEAD") and request.endpoint not in _OPEN:
+                g.reading = ExitStack()
+                g.reading.enter_context(services.shared_reading())
         elif request.endpoint not in _OPEN:
             return redirect(
                 url_for("web.login", next=request.full_path.rstrip("?") if request.method == "GET" else None)
             )
         return None
+
+    @pages.teardown_request
+    def _leave(_error: BaseException | None) -> None:
+        if (reading := g.pop("reading", None)) is not None:
+            reading.close()
 
     _add_login(pages, services)
     _add_setup(pages, services)

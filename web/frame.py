@@ -174,7 +174,8 @@ def guarded(response: Response) -> Response:
     else of where a form comes from; under `no-referrer` they would send “Origin: null”, as a foreign page may.
     """
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if "Sec-Fetch-Mode" in request.headers:  # elsewhere, as over plain HTTP at home, browsers complain of it
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Vary"] = "Cookie"
     return response

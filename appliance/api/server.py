@@ -17,12 +17,19 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import MultiSocketServer, create_server
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, Error
 
 from appliance.api.guards import ARRIVED
 from appliance.api.problems import CONTENT_TYPE, problem_body
 from appliance.api.uploads import UPLOAD_PATHS
-from appliance.foundation.errors import HearthbeatError, HostError, PortTaken, RequestError, UploadTooLarge
+from appliance.foundation.errors import (
+    HearthbeatError,
+    HostError,
+    PortTaken,
+    RateLimited,
+    RequestError,
+    UploadTooLarge,
+)
 from appliance.foundation.settings import Settings
 
 # Room for the envelope round a body of exactly the limit (multipart boundaries); the service checks precisely.
@@ -40,6 +47,9 @@ _IDLE_S = 120
 _STUCK_S = 60.0
 # Of one address, so that one machine cannot take all of them.
 _CONNECTIONS, _CONNECTIONS_OF_ONE = 200, 100
+# So many bodies of the largest size may be under way from one address: they lie on the disk before any key is looked at.
+_BODIES_OF_ONE = 4
+_COME_AGAIN_S = 60
 
 log = structlog.get_logger("hearthbeat.api")
 
@@ -52,10 +62,16 @@ def _for_others(adj: Any) -> Any:
     return small
 
 
+class _TooMuchAtOnce(Error):  # type: ignore[misc]  # the library has no types
+    code = RateLimited.status
+    reason = "Too Many Requests"
+
+
 class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no types
     """A request that knows when its parts arrived, as readings of `time.perf_counter`."""
 
     headers_s = arrived_s = 0.0
+    turned_away = False
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
@@ -69,6 +85,9 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no t
             self.adj: Any = _for_others(self.adj)
 
     def received(self, data: bytes) -> int:
+        if self.turned_away:
+            self.error, self.completed = _TooMuchAtOnce("too much at once"), True
+            return len(data)
         try:
             taken = int(super().received(data))
         except ValueError:
@@ -114,6 +133,27 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # the library has no types
         super().__init__(server, sock, addr, adj, map)
         of_one = sum(channel.addr[0] == addr[0] for channel in server.active_channels.values())
         self.will_close = of_one > _CONNECTIONS_OF_ONE
+
+    def received(self, data: bytes) -> bool:
+        if self.request is not None and self.request.body_bytes_received:
+            most = _BODIES_OF_ONE * self.adj.max_request_body_size
+            self.request.turned_away = self._under_way_from_here() + len(data) > most
+        return bool(super().received(data))
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()  # what came of its body may lie in a file
+
+    def _under_way_from_here(self) -> int:
+        """Return the bytes of bodies, whole or not, that this address has sent and that were not answered yet."""
+        return sum(
+            request.body_bytes_received
+            for channel in self.server.active_channels.values()
+            if channel.addr[0] == self.addr[0]
+            for request in (*channel.requests, channel.request)
+            if request is not None
+        )
 
     def writable(self) -> bool:
         if self._is_stuck():
@@ -183,6 +223,11 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
             error = UploadTooLarge(
                 f"The upload is larger than {self.limit_mb} MB; turn on Batch Requests in the automation."
             )
+        elif code == RateLimited.status:
+            error = RateLimited(
+                "Too much is being sent from this address at once; send again when the other uploads are done.",
+                retry_after_s=_COME_AGAIN_S,
+            )
         elif code == 431:
             error = RequestError("The request's headers are too long.")
         request_id = secrets.token_hex(12)
@@ -198,6 +243,8 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
             ("X-Request-ID", request_id),
             ("Connection", "close"),
         ]
+        if error.retry_after_s is not None:
+            self.response_headers.append(("Retry-After", str(error.retry_after_s)))
         self.set_close_on_finish()
         self.channel.refused = True
         self.content_length = len(body)

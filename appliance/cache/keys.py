@@ -49,7 +49,7 @@ class KeyCache:
         """Let nobody find this key here for 120 s, whoever puts it; call it once a change is committed.
 
         While the server is away this holds in this process at once; another process that still reaches the
-        server may find the key until its 60 s are over.
+        server may find the key until its 60 s are over, or until it forgets it itself (`Keys.write_notes`).
         """
 
         def tell(client: redis.Redis) -> bool:

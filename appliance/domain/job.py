@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 # A job's starts are spread by some seconds; one that comes a little early has not missed its period.
 _EARLY = 0.1
+NIGHTLY_AGAIN_AFTER = timedelta(hours=1)
 
 
 class Outcome(StrEnum):
@@ -57,7 +58,10 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Due once a day, from this time of the computer's own day on; later when the computer was off."""
+    """Due once a day, from this time of the computer's own day on; later when the computer was off.
+
+    What failed is due again an hour later.
+    """
 
     at: time
 

@@ -61,7 +61,7 @@ class Settings(BaseModel):
         16,
         ge=0,
         le=900,
-        description="Uploads up to this size (MiB) are worked on before the answer; larger ones after it.",
+        description="Uploads up to this size (MiB, unpacked) are worked on before the answer; larger ones after it.",
     )
     limit_requests_per_hour: int = Field(
         20_000,

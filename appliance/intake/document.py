@@ -6,6 +6,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -29,6 +30,9 @@ ARRAYS = (
 _JSON_TYPES = {"", "application/json", "text/json"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
+_WORTH_COUNTING = (
+    32 << 20
+)  # before more than this is held of a packed body, one looks whether it keeps the limit
 
 # A few bytes packed can be a hundred million values. The largest honest body has a quarter of these, of 60 bytes each.
 MAX_VALUES = 20_000_000
@@ -134,7 +138,11 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
     try:
         with gzip.open(BytesIO(body)) as stream:
             while part := stream.read(_CHUNK):
-                if unpacked.tell() + len(part) > limit_bytes:
+                held = unpacked.tell()
+                if held + len(part) > limit_bytes or (
+                    held <= _WORTH_COUNTING < held + len(part)
+                    and unpacked_size(body, limit_bytes) > limit_bytes
+                ):
                     raise UploadTooLarge(
                         f"The body unpacks to more than {limit_bytes // 2**20} MB; turn on Batch Requests in the automation."
                     )
@@ -144,6 +152,20 @@ def unpack(body: bytes, content_encoding: str, limit_bytes: int) -> bytes:
     except (OSError, zlib.error) as error:
         raise MalformedUpload("The gzip body is damaged.") from error
     return unpacked.getvalue()
+
+
+def unpacked_size(body: bytes, at_most: int) -> int:
+    """Return how many bytes a body is once unpacked, or `at_most` + 1 when it is more; of a damaged one what can be had.
+
+    What is unpacked is thrown away at once, so that many at a time take no memory.
+    """
+    if not body.startswith(_GZIP_MAGIC):
+        return min(len(body), at_most + 1)
+    size = 0
+    with suppress(EOFError, OSError, zlib.error), gzip.open(BytesIO(body)) as stream:
+        while size <= at_most and (part := stream.read(_CHUNK)):
+            size += len(part)
+    return min(size, at_most + 1)
 
 
 def unpack_beginning(body: bytes, size: int) -> bytes:

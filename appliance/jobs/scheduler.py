@@ -137,4 +137,5 @@ def _trigger(trigger: Trigger, zone: tzinfo) -> BaseTrigger:
             spread = min(seconds * SPREAD, MOST_SPREAD_S)
             return IntervalTrigger(seconds=seconds, jitter=spread, timezone=zone)
         case Daily(at):
-            return CronTrigger(hour=at.hour, minute=at.minute, jitter=MOST_SPREAD_S, timezone=zone)
+            # Looked at every hour: what failed in the night, as while the database was away, is not left for a day.
+            return CronTrigger(minute=at.minute, jitter=MOST_SPREAD_S, timezone=zone)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from appliance.foundation.clock import Clock
     from appliance.foundation.settings import Settings
     from appliance.foundation.telemetry import Telemetry
@@ -46,6 +49,7 @@ class Services:
     """Everything the faces of the appliance may ask for; built once, in `appliance.bootstrap`."""
 
     settings: Settings
+    shared_reading: Callable[[], AbstractContextManager[None]]  # `storage.database.Database.shared_reading`
     clock: Clock
     telemetry: Telemetry
     people: People

@@ -119,8 +119,12 @@ class Backups:
             raise BackupFailed(
                 f"The database could not be read for a backup: {error}. Behind a pooler, name the server itself in database_url."
             ) from error
-        made = BackupFile(path)
-        self._tools.check(made.dump())
+        try:
+            made = BackupFile(path)
+            self._tools.check(made.dump())
+        except HearthbeatError:
+            remove(path)
+            raise
         log.info("backup_made", file=path.name, bytes=made.size_bytes)
         return _told(made)
 
@@ -152,7 +156,7 @@ class Backups:
         except BackupDamaged as error:
             report = Report(0, 0, 0, [error.detail])
         except HearthbeatError as error:
-            self._forget()
+            self._forget(made.path)
             return JobResult(
                 f"Backup {made.path.name} is made, and could not be proved: {error.detail}",
                 result,
@@ -167,7 +171,7 @@ class Backups:
                 result | {"problems": len(report.problems)},
                 Outcome.FOUND,
             )
-        gone = self._forget()
+        gone = self._forget(made.path)
         result |= {"proved": True, "days": report.days, "forgotten": gone, "doubts": len(report.doubts)}
         told = (
             f"Backup {made.path.name} is made and proved: restored on trial, {made.rows:,} rows and {report.days} days "
@@ -242,8 +246,11 @@ class Backups:
         remove(path)  # what is left is the note beside it
         return aside
 
-    def _forget(self) -> int:
-        """Delete what rotation no longer keeps and return how many; only files that we named, in our own folder."""
+    def _forget(self, made: Path | None = None) -> int:
+        """Delete what rotation no longer keeps and return how many; only files that we named, in our own folder.
+
+        The one just `made` stays: with the clock set back it would look older than all others.
+        """
         ordinary = [
             backup for backup in self.listed() if backup.path.match(f"{NIGHTLY}-*{SUFFIX}") and backup.rows
         ]
@@ -253,7 +260,7 @@ class Backups:
             self._settings.backup_keep_months,
         )
         keep = worth_keeping(((backup.made_at, backup.proved_at is not None) for backup in ordinary), kept)
-        gone = [backup.path for backup in ordinary if backup.made_at not in keep]
+        gone = [backup.path for backup in ordinary if backup.made_at not in keep and backup.path != made]
         for pattern in (f"{NAME}-before-*{SUFFIX}", f"{NIGHTLY}-*{SUFFIX}{BAD}"):
             newest_last = sorted(self.folder.glob(pattern), key=lambda path: path.stat().st_mtime)
             gone += newest_last[:-SPECIAL_KEPT]

@@ -185,7 +185,10 @@ class Keys:
             return near_misses.page(connection, person_id, before=before, limit=limit)
 
     def revoke(self, key_id: int, person_id: int | None = None, *, by_key: int | None = None) -> ApiKey:
-        """Close a key for good, at once and on every instance. Raises `NotFound`."""
+        """Close a key for good, at once and on every instance. Raises `NotFound`.
+
+        When Valkey cannot be told, other instances may let it in until they write down its first use, seconds later.
+        """
         now = self._clock.now()
         with self._database.transaction() as connection:
             key = _found(keys.find(connection, key_id, person_id, for_change=True), key_id)
@@ -263,17 +266,19 @@ class Keys:
         """Write what was noted in memory: last uses and near misses; return how many rows that concerned.
 
         Meant for a job every few seconds. Without anything noted nothing is asked; what cannot be written now is
-        kept for the next time.
+        kept for the next time. A key that was used and is closed by now is forgotten here as well: who closed it may
+        not have reached the cache, as a short command that is over while Valkey hung.
         """
         with self._uses_lock:
             uses, self._uses = self._uses, {}
         misses = self._near_misses.take()
         if not uses and not misses:
             return 0
+        closed: list[str] = []
         try:
-            with self._database.transaction() as connection:
+            with self._database.transaction(own=True) as connection:
                 if uses:
-                    keys.note_uses(connection, uses)
+                    closed = keys.note_uses(connection, uses, self._clock.now())
                 if misses:
                     self._near_misses.write(connection, misses)
         except BaseException:
@@ -281,6 +286,8 @@ class Keys:
                 self._uses = uses | self._uses
             self._near_misses.put_back(misses)
             raise
+        for public_id in closed:
+            self._cache.forget(public_id)
         return len(uses) + len(misses)
 
     def _identify(self, presented: Presented) -> tuple[StoredKey | None, Refusal | None]:

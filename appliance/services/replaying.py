@@ -2,13 +2,16 @@
 
 Each upload is read in the order it came and stored under its own id, so that the ordinary rules hold: what a newer
 upload has told stays. What the upload brought before and no longer says (an unknown metric that has become known) is
-taken back. A dry run does all of it and rolls it back, so its numbers are those of the real one.
+taken back. A dry run does all of it and rolls it back, so its numbers are those of the real one. In one program one
+replay is under way at a time: each holds a person's lock, and phones wait for that.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,11 +23,12 @@ from appliance.domain.record import Kind
 from appliance.domain.upload import Upload, UploadState
 from appliance.domain.verdict import Verdict
 from appliance.foundation.clock import Clock
-from appliance.foundation.errors import NotFound, RequestError
+from appliance.foundation.errors import Conflict, NotFound, RequestError
 from appliance.foundation.steps import Trace, tracing
 from appliance.services.resolving import resolve_days, rewrite
 from appliance.services.rules import rules_of
 from appliance.services.sleeping import Sleeping, is_derived
+from appliance.services.space import Space
 from appliance.services.understanding import Understanding, Understood
 from appliance.storage import people, quarantine, removal, series, uploads
 from appliance.storage.database import Database, lock_person
@@ -69,12 +73,19 @@ class Replaying:
     """Replays uploads."""
 
     def __init__(
-        self, database: Database, catalogue: Catalogue, understanding: Understanding, clock: Clock
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        understanding: Understanding,
+        space: Space,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._clock = clock
         self._understanding = understanding
+        self._space = space
+        self._under_way = threading.Lock()
 
     def everything(
         self,
@@ -83,7 +94,10 @@ class Replaying:
         dry_run: bool,
         on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> Report:
-        """Replay all kept uploads of everybody, those received since a day (UTC) if one is given."""
+        """Replay all kept uploads of everybody, those received since a day (UTC) if one is given.
+
+        Raises `Conflict` while another replay is under way, and `StorageFull` without room for what comes of one.
+        """
         report = Report(dry_run)
         with self._database.transaction() as connection:
             chosen = [
@@ -95,16 +109,19 @@ class Replaying:
         return report
 
     def one(self, person_id: int, upload_id: int, *, dry_run: bool = False) -> Report:
-        """Replay one upload. Raises `NotFound`."""
+        """Replay one upload. Raises `NotFound`, `Conflict` for one that was not read yet, and as `everything` does."""
         with self._database.transaction() as connection:
-            if uploads.find(connection, person_id, upload_id) is None:
-                raise NotFound(f"There is no upload {upload_id}.")
+            found = uploads.find(connection, person_id, upload_id)
+        if found is None:
+            raise NotFound(f"There is no upload {upload_id}.")
+        if found.upload.state is UploadState.RECEIVED:
+            raise Conflict(f"Upload {upload_id} still waits to be read at all; look again in a moment.")
         report = Report(dry_run)
         self._replay([(person_id, upload_id)], report, lambda _done, _all: None)
         return report
 
     def retry_quarantine(self, person_id: int, *, dry_run: bool = False) -> Report:
-        """Replay the uploads of a person that brought what is in quarantine."""
+        """Replay the uploads of a person that brought what is in quarantine. Raises as `everything` does."""
         with self._database.transaction() as connection:
             chosen = [
                 (person_id, upload_id) for upload_id in quarantine.uploads_with_items(connection, person_id)
@@ -114,6 +131,21 @@ class Replaying:
         return report
 
     def _replay(
+        self, chosen: Sequence[tuple[int, int]], report: Report, on_progress: Callable[[int, int], None]
+    ) -> None:
+        with self._alone():
+            self._replay_all(chosen, report, on_progress)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._under_way.acquire(blocking=False):
+            raise Conflict("Other uploads are being read again just now; try again when that is done.")
+        try:
+            yield
+        finally:
+            self._under_way.release()
+
+    def _replay_all(
         self, chosen: Sequence[tuple[int, int]], report: Report, on_progress: Callable[[int, int], None]
     ) -> None:
         if report.dry_run:
@@ -143,12 +175,14 @@ class Replaying:
         )
 
     def _replay_one(self, connection: Connection, person_id: int, upload_id: int, report: Report) -> None:
+        lock_person(connection, person_id)  # before the look: another replay may be writing its receipt
         settled = uploads.find(connection, person_id, upload_id)
         body = uploads.body_of(connection, person_id, upload_id)
         if settled is None or body is None:
             report.without_body += 1
             return
-        lock_person(connection, person_id)
+        packed = settled.upload.content_encoding not in ("", "identity")
+        self._space.refuse_unless_room(len(body), packed=packed)
         try:
             understood = self._understanding.understand(connection, settled.upload, body)
         except RequestError:

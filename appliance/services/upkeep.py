@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from appliance.domain.job import Daily, JobResult, Outcome, Run, Trigger
+from appliance.domain.job import NIGHTLY_AGAIN_AFTER, Daily, JobResult, Outcome, Run, Trigger
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import Conflict, DatabaseUnavailable, HearthbeatError, NotFound
 from appliance.foundation.telemetry import Telemetry
@@ -149,8 +149,7 @@ class Upkeep:
             here = self._here.get(job.name)
             if here is not None and (newest is None or here.started_at >= newest.started_at):
                 newest = replace(here, run_id=newest.run_id) if newest == here else here
-            due = job.trigger.next_after(newest.started_at, self.zone) if newest else None
-            states.append(JobState(job, newest, due))
+            states.append(JobState(job, newest, self._next_at(job, newest) if newest else None))
         return states
 
     def runs(self, name: str, *, before: int | None = None, limit: int = 50) -> list[Run]:
@@ -165,6 +164,12 @@ class Upkeep:
             done = jobs.latest_done(connection, self._jobs)
         for run in done.values():
             self._tell_success(run)
+
+    def _next_at(self, job: Job, newest: Run) -> datetime:
+        due = job.trigger.next_after(newest.started_at, self.zone)
+        if newest.outcome is Outcome.FAILED and isinstance(job.trigger, Daily):
+            return min(due, newest.started_at + NIGHTLY_AGAIN_AFTER)
+        return due
 
     def _job(self, name: str) -> Job:
         if name not in self._jobs:
@@ -192,7 +197,7 @@ class Upkeep:
         if (
             noted is None
             or noted.outcome is not run.outcome
-            or run.started_at - noted.started_at >= NOTED_EVERY
+            or abs(run.started_at - noted.started_at) >= NOTED_EVERY  # back, when the clock was set so
         ):
             try:
                 with self._database.transaction() as connection:
@@ -204,6 +209,8 @@ class Upkeep:
         return run
 
     def _run_in_turn(self, job: Job, on_begun: Callable[[Run], None], *, only_if_due: bool) -> Run | None:
+        if only_if_due and not self._is_due(job):  # without the turn: who runs it now must not find it taken
+            return None
         with self._turn(job) as has_turn:
             if not has_turn:
                 raise _running_already(job)
@@ -224,7 +231,7 @@ class Upkeep:
     def _turn(self, job: Job) -> Iterator[bool]:
         done = False
         try:
-            with self._database.transaction() as connection:
+            with self._database.transaction(own=True) as connection:
                 yield jobs.take_turn(connection, job.name)
                 done = True
         except DatabaseUnavailable:
@@ -239,7 +246,7 @@ class Upkeep:
                     self._give_up(name)
 
     def _give_up(self, name: str) -> None:
-        with self._database.transaction() as connection:
+        with self._database.transaction(own=True) as connection:
             told = "The program was stopped before the job was done; it runs again at its next time."
             if jobs.give_up(connection, name, self._clock.now(), told):
                 log.warning("job_was_cut_off", job=name)

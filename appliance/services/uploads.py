@@ -33,7 +33,7 @@ from appliance.foundation.errors import (
 from appliance.foundation.settings import Settings
 from appliance.foundation.steps import Trace, passed, trace_under_way, tracing
 from appliance.foundation.telemetry import Telemetry
-from appliance.intake.document import is_readable, unpack_beginning
+from appliance.intake.document import is_readable, unpack_beginning, unpacked_size
 from appliance.services.advising import advise
 from appliance.services.keys import Admission, Keys
 from appliance.services.space import Space
@@ -107,8 +107,8 @@ class Uploads:
         """
         admission = self._keys.admit(arrival.presented_key, Scope.INGEST, arrival.address, arrival.size_bytes)
         passed("admitted")
-        upload, body = self._receive(admission.key, arrival)
-        if upload.size_bytes > self._settings.sync_upload_bytes:
+        upload, body, deferred = self._receive(admission.key, arrival)
+        if deferred:
             self.on_deferred()
             return _accepted(upload), admission
         try:
@@ -220,14 +220,18 @@ class Uploads:
         begun = unpack_beginning(body, size + 1)
         return upload, begun[:size], len(begun) <= size
 
-    def _receive(self, key: ApiKey, arrival: Arrival) -> tuple[Upload, bytes]:
+    def _receive(self, key: ApiKey, arrival: Arrival) -> tuple[Upload, bytes, bool]:
+        """Make the bytes durable; return them with the upload, and whether it is left to the worker."""
         self._refuse_unless_readable(arrival)
         body = arrival.read_body()
         passed("body_read", bytes=len(body))
         if len(body) > self._settings.max_upload_bytes:
             raise self._too_large()
         self._space.refuse_unless_room(len(body), packed=arrival.content_encoding not in ("", "identity"))
-        deferred = len(body) > self._settings.sync_upload_bytes
+        # Of a packed body counts what it unpacks to: that is the work, and the memory many at once would take. Too
+        # large a one is refused without unpacking it, so that the phone is told at once.
+        most = self._settings.max_upload_bytes
+        deferred = self._settings.sync_upload_bytes < unpacked_size(body, most) <= most
         now = self._clock.now()
         with self._database.transaction() as connection:
             upload = uploads.receive(
@@ -248,7 +252,7 @@ class Uploads:
         self._telemetry.received_bytes.inc(len(body))
         structlog.contextvars.bind_contextvars(upload_id=upload.upload_id)
         log.info("upload_received", size_bytes=len(body), deferred=deferred)
-        return upload, body
+        return upload, body, deferred
 
     def _refuse_unless_readable(self, arrival: Arrival) -> None:
         if arrival.size_bytes > self._settings.max_upload_bytes:

@@ -9,7 +9,7 @@ import zstandard
 from sqlalchemy import Connection, Table, delete, func, select, text
 
 from appliance.domain.upload import UploadState
-from appliance.storage.database import lock_person
+from appliance.storage.database import lift_time_limits, lock_person
 from appliance.storage.tables import api_key, metadata, near_miss, person, upload
 
 ROWS_AT_ONCE = 2_000
@@ -40,9 +40,8 @@ def hold(connection: Connection, person_id: int) -> bool:
     """Keep everybody else from writing anything of this person until the transaction ends; whether they are there.
 
     In the order in which an upload takes its locks. Does not wait for an upload that is being worked on: raises
-    `DatabaseUnavailable` then, and the caller comes again. From here on no statement is ended for its length.
+    `DatabaseUnavailable` then, and the caller comes again. Afterwards nothing is ended for its length.
     """
-    connection.execute(text("SET LOCAL statement_timeout = 0"))
     under_way = (
         select(upload.c.upload_id)
         .where(upload.c.person_id == person_id, upload.c.state == UploadState.RECEIVED)
@@ -54,6 +53,7 @@ def hold(connection: Connection, person_id: int) -> bool:
         select(person.c.person_id).where(person.c.person_id == person_id).with_for_update()
     ).one_or_none()
     connection.execute(under_way).all()  # and those that came until the person was held
+    lift_time_limits(connection)
     return found is not None
 
 

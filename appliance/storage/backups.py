@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from appliance.storage.database import lift_time_limits
+
 # Of person data, the tables whose rows are told person by person.
 _BY_PERSON = ("sample", "upload")
 
@@ -27,9 +29,7 @@ class DayDigest(NamedTuple):
 def look_at_one_moment(connection: Connection) -> None:
     """Let a transaction that has asked nothing yet see one moment for as long as it takes, and change nothing."""
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    connection.execute(
-        text("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
-    )
+    lift_time_limits(connection)
 
 
 def export_snapshot(connection: Connection) -> str:
@@ -135,7 +135,7 @@ def begin_another_life(connection: Connection) -> None:
 
 def analyze(connection: Connection) -> None:
     """Let the planner know what is in a database that was just filled."""
-    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    lift_time_limits(connection)
     connection.execute(text("ANALYZE"))
 
 

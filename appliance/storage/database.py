@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from appliance.storage.slow import TimedCursor, naming_request
 
 STATEMENT_TIMEOUT_MS = 120_000
 LOCK_TIMEOUT_MS = 30_000
+_LIMITS = f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
 # Longer than any upload is read between two statements, and then the server lets others write for the person: the
 # computer that holds the lock was put to sleep, or is gone without a word.
 SILENT_WRITER_MS = 600_000
@@ -43,6 +45,8 @@ _AWAY = {
     "57P02": "The database stopped after a crash and is starting again; try again shortly.",
     "57P03": "The database is starting; try again shortly.",
 }
+# Of others: connection, authorization, rollback, resources, an operator's doing, the system outside.
+_CLASSES_OF_TROUBLE = ("08", "28", "40", "53", "57", "58")
 _DISK_FULL = "53100"
 _TOOK_TOO_LONG = "57014"
 # A refusal to connect carries no code, and its words are in the server's language: these are the English ones.
@@ -73,6 +77,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.url = url
+        self._on_this_thread = threading.local()
         self._engine = create_engine(
             _with_driver(url),
             pool_size=pool_size,
@@ -100,23 +105,58 @@ class Database:
                 raise psycopg.OperationalError("the server does not answer")
             return Pooled.connect(*arguments, **options)
 
+        @event.listens_for(self._engine, "checkin")
+        def limit_again(raw: Any, _record: Any) -> None:
+            if raw is not None:
+                raw.is_limited = True
+
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, own: bool = False) -> Iterator[Connection]:
         """Yield a connection inside one transaction: committed at the end, rolled back on any error.
+
+        `own` is for what writes where others only read: it does not take part in `shared_reading`.
 
         Raises `DatabaseUnavailable` when Postgres is away, and within 5 s when it hangs, `StatementTimedOut` when
         this work took too long, `StorageFull` when it has no room left and `StatementFailed` for everything else,
         which is our own mistake.
         """
+        shared = None if own else self._shared
+        with self._in_our_words():
+            if shared is not None:
+                yield shared
+                return
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(_LIMITS + naming_request())
+                yield connection
+
+    @contextmanager
+    def shared_reading(self) -> Iterator[None]:
+        """Let the transactions of this thread until the end be one, which may change nothing.
+
+        What is put together from a dozen questions then costs one round trip a question instead of five. Raises as
+        `transaction` does.
+        """
+        if self._shared is not None:
+            yield
+            return
+        with self._in_our_words(), self._engine.connect() as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY; " + _LIMITS + naming_request())
+            self._on_this_thread.connection = connection
+            try:
+                yield
+            finally:
+                self._on_this_thread.connection = None
+
+    @property
+    def _shared(self) -> Connection | None:
+        return getattr(self._on_this_thread, "connection", None)
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
         if self._pulse.silent and self._pulse.look():
             raise DatabaseUnavailable(_SILENT)
         try:
-            with self._engine.begin() as connection:
-                connection.exec_driver_sql(
-                    f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"
-                    + naming_request()
-                )
-                yield connection
+            yield
         except (DBAPIError, psycopg.Error) as error:
             translated = self._translated(error)
             if isinstance(translated, StatementFailed):
@@ -150,7 +190,9 @@ class Database:
             return DatabaseUnavailable(_AWAY[code])
         if isinstance(cause, ConnectionTimeout):
             self._pulse.found_silent()
-        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) and not _is_our_mistake(
+            error
+        ):
             return DatabaseUnavailable(_SILENT) if self._pulse.silent else DatabaseUnavailable()
         if isinstance(cause, psycopg.Error):
             return StatementFailed(cause.sqlstate, cause.diag.message_primary or type(cause).__name__)
@@ -168,6 +210,19 @@ def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)  # noqa: S101  the URL names the driver
     return raw
+
+
+def lift_time_limits(connection: Connection) -> None:
+    """Let the statements of this transaction from now on, and the pauses between them, take as long as they take.
+
+    A server that hangs is noticed all the same.
+    """
+    connection.execute(
+        text("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+    )
+    raw = driver_connection(connection)
+    if isinstance(raw, WatchedConnection):
+        raw.is_limited = False
 
 
 def lock_person(connection: Connection, person_id: int) -> None:
@@ -190,6 +245,18 @@ def _with_driver(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
     return url
+
+
+def _is_our_mistake(error: DBAPIError | psycopg.Error) -> bool:
+    """Whether an error of operation is no trouble of the server's or of the way to it.
+
+    Postgres counts limits among these (an index entry too large), and the driver what it was misused for: then the
+    connection is as well as before. Trying again would fail again, and nobody would be told why.
+    """
+    code = _sqlstate(error.orig if isinstance(error, DBAPIError) else error)
+    if code is not None:
+        return not code.startswith(_CLASSES_OF_TROUBLE)
+    return isinstance(error, DBAPIError) and error.statement is not None and not error.connection_invalidated
 
 
 def _sqlstate(cause: BaseException | None) -> str | None:

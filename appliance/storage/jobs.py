@@ -73,11 +73,12 @@ def latest_done(connection: Connection, names: Iterable[str]) -> dict[str, Run]:
 
 
 def _newest(connection: Connection, names: Iterable[str], condition: str) -> dict[str, Run]:
+    # By the order they were written in: the clock may have been set back since, or another instance's be ahead.
     newest = text(
         f"""
         SELECT run.* FROM unnest(CAST(:names AS text[])) AS wanted(name) CROSS JOIN LATERAL (
             SELECT * FROM job_run WHERE job_run.name = wanted.name {condition}
-            ORDER BY started_at DESC, job_run_id DESC LIMIT 1
+            ORDER BY job_run_id DESC LIMIT 1
         ) AS run
         """  # noqa: S608  fixed text only
     )

@@ -131,16 +131,22 @@ def close_expired(connection: Connection, now: datetime) -> list[ApiKey]:
     return [_key(row) for row in rows]
 
 
-def note_uses(connection: Connection, uses: Mapping[int, datetime]) -> None:
-    """Write down when keys were last used; an earlier use never replaces a later one."""
-    connection.execute(
+def note_uses(connection: Connection, uses: Mapping[int, datetime], now: datetime) -> list[str]:
+    """Write down when keys were last used; return the public ids of those that are closed by now.
+
+    An earlier use never replaces a later one.
+    """
+    used = connection.execute(
         text(
             "UPDATE api_key SET last_used_at = greatest(api_key.last_used_at, used.at)"
             " FROM unnest(CAST(:ids AS bigint[]), CAST(:instants AS timestamptz[])) AS used(key_id, at)"
             " WHERE api_key.key_id = used.key_id"
+            " RETURNING public_id, revoked_at IS NOT NULL OR disabled_at IS NOT NULL"
+            " OR coalesce(expires_at <= :now, false) AS is_closed"
         ),
-        {"ids": list(uses), "instants": list(uses.values())},
+        {"ids": list(uses), "instants": list(uses.values()), "now": now},
     )
+    return [row.public_id for row in used if row.is_closed]
 
 
 def note(connection: Connection, key_id: int, change: KeyChange, at: datetime, detail: str = "") -> None:

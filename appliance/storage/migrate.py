@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from appliance.foundation.errors import DataFolderNewer, DependencyError, HostError, MigrationFailed
-from appliance.storage.database import Database
+from appliance.storage.database import Database, lift_time_limits
 
 MINIMUM_SERVER = 150_000
 _LOCK = 0x48B0001
@@ -34,7 +34,8 @@ def migrate(database: Database, *, save: Callable[[str], str] | None = None) -> 
     with _telling_what_is_away(), database.transaction() as connection:
         _require_server(connection)
         # A table of years takes what it takes, and so does the other instance that is at it.
-        connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
+        lift_time_limits(connection)
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         held = MigrationContext.configure(connection).get_current_revision()
         script = ScriptDirectory.from_config(config)

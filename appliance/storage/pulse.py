@@ -119,6 +119,9 @@ class WatchedConnection(_Impatient):
     """A connection that waits as long as Postgres is there. A subclass for each pool carries its `pulse`."""
 
     pulse: ClassVar[Pulse]
+    # Postgres ends a statement in time, unless it was told to let this transaction take as long as it takes.
+    is_limited = True
 
     def _had_enough(self, waited_s: float, quiet_s: float) -> bool:
-        return waited_s > LONGEST_WAIT_S or (quiet_s > QUIET_S and self.pulse.look())
+        too_long = self.is_limited and waited_s > LONGEST_WAIT_S
+        return too_long or (quiet_s > QUIET_S and self.pulse.look())

@@ -104,7 +104,7 @@ def rhythms(connection: Connection) -> dict[tuple[int, int, str], Rhythm]:
 
 def replace(connection: Connection, found: Sequence[Rhythm], at: datetime) -> None:
     """Keep these rhythms and no others."""
-    connection.execute(delete(silence).where(silence.c.checked_at < at))
+    connection.execute(delete(silence).where(silence.c.checked_at != at))
     if found:
         statement = upsert(silence)
         connection.execute(

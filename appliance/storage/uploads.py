@@ -234,9 +234,10 @@ def postpone(
 def add_attempts(
     connection: Connection, attempts: Mapping[tuple[int, int, str], dict[str, Any]]
 ) -> set[tuple[int, int]]:
-    """Add attempts, by person, upload and their name, to the uploads that nobody has locked; return those uploads.
+    """Add attempts, by person, upload and their name, to the uploads that nobody has locked.
 
-    An attempt of the same name is replaced, and of very many the newest stay.
+    Return those uploads, and those that are no longer there: all but the ones to come again for. An attempt of the
+    same name is replaced, and of very many the newest stay.
     """
     by_upload: dict[tuple[int, int], Attempts] = {}
     for (person_id, upload_id, name), attempt in attempts.items():
@@ -250,7 +251,14 @@ def add_attempts(
             "most": MOST_ATTEMPTS,
         },
     )
-    return {(row.person_id, row.upload_id) for row in rows}
+    written = {(row.person_id, row.upload_id) for row in rows}
+    left = by_upload.keys() - written
+    if not left:
+        return written
+    there = select(upload.c.person_id, upload.c.upload_id).where(
+        among(upload.c.upload_id, [upload_id for _, upload_id in left])
+    )
+    return by_upload.keys() - (left & {(row.person_id, row.upload_id) for row in connection.execute(there)})
 
 
 _ADD_ATTEMPTS = text("""

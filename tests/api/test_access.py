@@ -5,10 +5,10 @@ import socket
 
 from appliance.api.table import ROUTES
 from appliance.domain.key import Scope
-from tests.fixtures.documents import document, hours, metric, point, steps
+from tests.fixtures.documents import document, hours, steps
 from tests.fixtures.house import a_phone, settings_of
+from tests.fixtures.places import IDS, WORDS, a_life, names_somebodys, parameters, path_to_things_of
 from tests.fixtures.problems import problem_of
-from tests.fixtures.records import a_symptom, an_ecg
 
 BODY = steps(*hours("2026-08-07", [1, 2, 3]))
 WORKOUT = {
@@ -105,87 +105,16 @@ def test_the_scope_alone_is_enough(app, services, phone):
         assert answer.status_code != 404 or "<" in route.path, named(route)
 
 
-# What a path can name, by the word before it and the parameter. An id is somebody's; a word is the same for everybody,
-# and behind it stands only what is the asker's own.
-ONLY = "SELECT min({column}) FROM {table} WHERE person_id = :person{more}"
-IDS = {
-    ("uploads", "upload_id"): ONLY.format(column="upload_id", table="upload", more=""),
-    ("workouts", "workout_id"): ONLY.format(
-        column="record_id", table="record", more=" AND kind = 'workouts'"
-    ),
-    ("ecg", "record_id"): ONLY.format(column="record_id", table="record", more=" AND kind = 'ecg'"),
-    ("kind", "record_id"): ONLY.format(column="record_id", table="record", more=" AND kind = 'symptoms'"),
-    ("quarantine", "item_id"): ONLY.format(column="quarantine_id", table="quarantine", more=""),
-    ("keys", "key_id"): "SELECT max(key_id) FROM api_key WHERE person_id = :person",
-    ("people", "person_id"): "SELECT CAST(:person AS bigint)",
-    ("trace", "request_id"): ONLY.format(column="request_id", table="upload", more=""),
-}
-WORDS = {
-    ("metrics", "key"): "step_count",
-    ("days", "date"): "2026-08-07",
-    ("sleep", "night"): "2026-08-07",
-    ("records", "kind"): "symptoms",
-    ("tracks", "name"): "route",
-    ("jobs", "name"): "expire_keys",
-}
 # An owner manages these of everybody; they say nothing of anybody's health.
 MANAGED = ("/api/v1/keys", "/api/v1/people", "/api/v1/near-misses")
 
 
-def parameters(route):
-    """Return what a path names: the word (or parameter) before each parameter, and the parameter."""
-    parts = [part.strip("<>").rpartition(":")[2] for part in route.path.split("/")]
-    return [
-        (parts[place - 1], parts[place])
-        for place, part in enumerate(route.path.split("/"))
-        if part.startswith("<")
-    ]
-
-
 def test_every_path_of_the_table_names_things_that_this_test_knows():
-    unknown = {each for route in GUARDED for each in parameters(route)} - IDS.keys() - WORDS.keys()
-    assert unknown == set(), "say above whether it is somebody's or a word, so that access to it is tested"
-    assert all(len(parameters(route)) == route.path.count("<") for route in GUARDED)
-
-
-def path_to_things_of(person_id, route, ask):
-    known = {
-        name: ask(IDS[before, name], person=person_id)[0][0] if (before, name) in IDS else WORDS[before, name]
-        for before, name in parameters(route)
-    }
-    assert None not in known.values(), f"{named(route)}: this person has no such thing"
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(known[part[1]]), route.path)
-
-
-def a_life(phone, name):
-    """Send one of everything, with this name in every text that a person could know it by."""
-    source = f"{name} Watch"
-    night = {
-        "startDate": "2026-08-06 23:00:00 +0200",
-        "endDate": "2026-08-07 01:00:00 +0200",
-        "value": "Core",
-        "source": source,
-    }
-    phone.send(
-        document(
-            metric("step_count", "count", *hours("2026-08-07", [1, 2, 3], source), {"date": f"{name} day"}),
-            metric("sleep_analysis", "hr", night),
-            metric(f"{name} aura", "lm", point("2026-08-07 10:00", 1, source)),
-            workouts=[WORKOUT | {"name": f"{name} run"}],
-            ecg=[an_ecg(source=source)],
-            symptoms=[a_symptom(name=f"{name} ache", source=source)],
-        ),
-        automation_name=f"{name} automation",
-        automation_id=f"{name} automation id",
+    unknown = {each for route in GUARDED for each in parameters(route.path)} - IDS.keys() - WORDS.keys()
+    assert unknown == set(), (
+        "say in tests/fixtures/places.py whether it is somebody's or a word, so that access to it is tested"
     )
-    phone.client.put(
-        "/api/v1/sources/priority",
-        json={"category": "activity", "sources": [source]},
-        headers={"X-API-Key": phone.key},
-    )
-    # A near miss with a key of theirs.
-    wrong = phone.key[:-1] + ("A" if phone.key[-1] != "A" else "B")
-    phone.client.get("/api/v1/uploads", headers={"X-API-Key": wrong})
+    assert all(len(parameters(route.path)) == route.path.count("<") for route in GUARDED)
 
 
 def spared_key(services, person_id, name):
@@ -207,12 +136,12 @@ def test_another_persons_things_are_not_there_on_any_route(app, services, ask):
         for route in GUARDED:
             if is_owner and route.path.startswith(MANAGED):
                 continue
-            path = path_to_things_of(people[other][1], route, ask)
+            path = path_to_things_of(people[other][1], route.path, ask)
             answer = ask_for(phone.client, route, path, **{"X-API-Key": phone.key})
             which = f"{asker}: {route.method} {path}"
             if route.owner_only and not is_owner:
                 problem_of(answer, 403, "owner_needed")
-            elif any(each in IDS for each in parameters(route)):
+            elif names_somebodys(route.path):
                 assert answer.status_code == 404, f"{which} {answer.text}"
                 # and it is there for the person whose it is
                 if route.method == "GET":

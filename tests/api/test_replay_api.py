@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.resources import files
 
@@ -12,7 +15,11 @@ from prometheus_client import CollectorRegistry
 from appliance.api.app import create_app
 from appliance.bootstrap import open_services
 from appliance.catalog.load import read_catalogue
-from tests.fixtures.house import Phone
+from appliance.foundation import steps
+from appliance.services import space
+from appliance.storage.database import lock_person
+from tests.fixtures.house import Phone, settings_of
+from tests.fixtures.waiting import wait_until
 
 NEW_METRIC = {"metrics.csv": ("", "moss,Moss,nutrition,pts,,cumulative,sum,1,0,1000,,,,moss_index,,,,\n")}
 NEW_UNIT = {
@@ -117,3 +124,60 @@ def test_what_can_be_read_now_leaves_quarantine(phone, after_learning):
     assert phone.days("step_count") == {"2026-08-07": 5}
     again = phone.client.post("/api/v1/quarantine/retry", headers={"X-API-Key": phone.key}).get_json()
     assert (again["uploads"], again["changes"]) == (0, {})
+
+
+def replay_refused(phone: Phone, upload_id: int) -> tuple[int, str]:
+    answer = phone.client.post(f"/api/v1/uploads/{upload_id}/replay", headers={"X-API-Key": phone.key})
+    return answer.status_code, answer.get_json()["detail"]
+
+
+@settings_of(sync_upload_mb=0)
+def test_what_was_not_read_yet_is_not_read_again(phone, services):
+    """Or its receipt would say that it told nothing new."""
+    upload_id = phone.send(new_metric(3))["upload_id"]
+    status, why = replay_refused(phone, upload_id)
+    assert (status, "still waits" in why) == (409, True)
+    services.uploads.work_on_due()
+    assert phone.get(f"/api/v1/uploads/{upload_id}")["counts"]["stored"] == 3
+    assert replayed(phone, upload_id)["changes"] == {}
+
+
+def test_one_replay_is_under_way_at_a_time(phone, monkeypatch):
+    upload_id = phone.send(new_metric(3))["upload_id"]
+    inside, go_on = threading.Event(), threading.Event()
+
+    def stand_still(step: str) -> None:
+        if step == "opened":
+            inside.set()
+            assert go_on.wait(10)
+
+    monkeypatch.setattr(steps, "at_step", stand_still)
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(replayed, phone, upload_id, "?dry_run=true")
+        assert inside.wait(10)
+        assert replay_refused(phone, upload_id)[0] == 409
+        go_on.set()
+        assert first.result()["changes"] == {}
+    assert replayed(phone, upload_id)["changes"] == {}
+
+
+def test_two_replays_of_one_that_had_failed_leave_the_first_ones_receipt(phone, services, ask, database):
+    upload_id = phone.send(new_metric(3))["upload_id"]
+    ask("DELETE FROM sample RETURNING 1")
+    ask("UPDATE upload SET state = 'failed' RETURNING 1")
+    other = copy.copy(services.replaying)  # of another instance
+    other._under_way = threading.Lock()
+    with ThreadPoolExecutor(2) as both, database.transaction() as connection:
+        lock_person(connection, 1)
+        done = [both.submit(each.one, 1, upload_id) for each in (services.replaying, other)]
+        wait_until(
+            lambda: ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == [(2,)]
+        )
+    assert sorted(each.result().changes["moss_index"].added for each in done) == [0, 3]
+    assert phone.get(f"/api/v1/uploads/{upload_id}")["counts"]["stored"] == 3
+
+
+def test_a_replay_leaves_the_reserve_of_the_disk_alone(phone, monkeypatch):
+    upload_id = phone.send(new_metric(3))["upload_id"]
+    monkeypatch.setattr(space, "free_bytes", lambda _folder: 0)
+    assert replay_refused(phone, upload_id)[0] == 507

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from flask import Flask, Response
@@ -43,7 +43,9 @@ def talks(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "_IDLE_S", 1)
     monkeypatch.setattr(server, "_STUCK_S", 0.5)
     monkeypatch.setattr(server, "_CONNECTIONS_OF_ONE", 60)
-    serving = server.Server(app, Settings(data_dir=tmp_path, host="127.0.0.1", port=0, threads=THREADS))
+    serving = server.Server(
+        app, Settings(data_dir=tmp_path, host="127.0.0.1", port=0, threads=THREADS, max_upload_mb=1)
+    )
     serving._server.adj.cleanup_interval = 0.1
     over = threading.Event()
 
@@ -136,3 +138,32 @@ def test_one_that_vanishes_in_the_middle_of_an_answer_gives_its_thread_back(talk
     wire.recv(1_000)
     wire.close()
     wait_until(lambda: not reading, within_s=20)
+
+
+def test_one_address_cannot_fill_the_disk_with_bodies_that_never_end(talks, monkeypatch):
+    monkeypatch.setattr(server, "_IDLE_S", 60)
+    dial, _ = talks
+    size = 2**20
+    head = f"POST /api/v1/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
+    unfinished = [dial() for _ in range(5)]
+    for wire in unfinished:
+        wire.sendall(head + b"x" * (size - 1))
+        wire.settimeout(0)
+
+    def refused():
+        for wire in unfinished:
+            with suppress(BlockingIOError):
+                return wire.recv(65_536)
+        return b""
+
+    told = wait_until(refused)
+    assert told.startswith(b"HTTP/1.1 429")
+    assert b"Retry-After: 60" in told
+    assert b"at once" in told
+    for wire in unfinished:
+        wire.close()
+    wait_until(
+        lambda: answer_of(dial(), head[:-2] + b"Connection: close\r\n\r\n" + b"x" * size).startswith(
+            b"HTTP/1.1 404"
+        )
+    )

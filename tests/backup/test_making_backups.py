@@ -179,3 +179,22 @@ def test_backups_are_listed_for_admins(backups, some_data, phone, clock):
     assert told["folder"] == str(backups.folder)
     (item,) = told["items"]
     assert (item["name"], item["size_bytes"], item["proved_at"]) == (made.path.name, made.size_bytes, None)
+
+
+def test_one_that_cannot_be_listed_leaves_no_file(backups, tools, some_data):
+    def refuse(_dump):
+        raise BackupFailed("The backup cannot be read.")
+
+    tools.check = refuse
+    with pytest.raises(BackupFailed):
+        backups.make()
+    assert list(backups.folder.iterdir()) == []
+
+
+@settings_of(backup_keep_days=2, backup_keep_weeks=0, backup_keep_months=0)
+def test_the_newest_stays_although_the_clock_was_set_back(backups, tools, some_data, clock):
+    tools.scratch_fails = EngineFailed("The trial server did not start.")
+    for days in (1, 1, -4_000):
+        clock.advance(days=days)
+        newest = backups.nightly().result["file"]
+    assert newest in {path.name for path in backups.folder.iterdir()}

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 
+from tests.fixtures.browser import SETTLED
 from web.assets import BUILT, head
 from web.frame import POLICY
 
@@ -120,7 +121,8 @@ def show(chromium: Browser) -> Iterator[Show]:
         page_of["html"] = (
             f'<!doctype html><html lang="en"><title>Charts</title>{head()}<main><h1>Charts</h1>{html}</main>'
         )
-        page.goto(f"{HOST}/page", wait_until="networkidle")
+        page.goto(f"{HOST}/page")
+        page.wait_for_function(SETTLED)
         return page
 
     yield shown

@@ -73,11 +73,11 @@ def test_stopping_does_not_wait_for_ever_for_a_job(at_once, instance):
         lane.stop(10)
 
 
-def test_a_nightly_job_comes_at_its_hour_in_the_computers_zone():
+@pytest.mark.parametrize("hour", [3, 4])
+def test_a_nightly_job_is_looked_at_from_its_hour_on_in_the_computers_zone_and_every_hour(hour):
     trigger = module._trigger(Daily(clock_time(3, 30)), BERLIN)
-    now = module.datetime(2026, 8, 20, 12, tzinfo=BERLIN)
-    after = trigger.get_next_fire_time(None, now)
-    assert timedelta() <= after - module.datetime(2026, 8, 21, 3, 30, tzinfo=BERLIN) <= timedelta(minutes=5)
+    after = trigger.get_next_fire_time(None, datetime(2026, 8, 21, hour, tzinfo=BERLIN))
+    assert timedelta() <= after - datetime(2026, 8, 21, hour, 30, tzinfo=BERLIN) <= timedelta(minutes=5)
 
 
 def test_jobs_go_on_when_the_clock_was_set_back():

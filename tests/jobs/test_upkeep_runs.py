@@ -190,3 +190,38 @@ def test_metrics_remember_the_last_success_over_a_restart(instance, clock):
     again = instance(a_job(lambda: None))
     again.recall()
     assert sample(again, "hearthbeat_job_last_success_timestamp_seconds", job="made_up") == at
+
+
+def test_a_nightly_job_that_failed_is_due_within_the_hour(instance, clock):
+    ways = iter([None, StorageFull(), None])
+
+    def work():
+        if way := next(ways):
+            raise way
+
+    upkeep = instance(a_job(work, trigger=Daily(time(3, 30))))
+    upkeep.run("made_up")
+    clock.advance(days=1)
+    assert upkeep.run_due("made_up").outcome is Outcome.FAILED
+    (state,) = upkeep.listed()
+    assert (state.next_at - clock.now()).total_seconds() == 3_600
+    clock.advance(hours=1)
+    assert upkeep.run_due("made_up").outcome is Outcome.OK
+    assert upkeep.run_due("made_up") is None
+
+
+def test_after_the_clock_was_set_back_a_job_is_run_once_and_then_at_its_times(instance, clock):
+    upkeep = instance(a_job(lambda: None, trigger=Daily(time(3, 30))))
+    upkeep.run("made_up")
+    clock.advance(days=-400)
+    assert upkeep.run_due("made_up").outcome is Outcome.OK
+    clock.advance(hours=1)
+    assert upkeep.run_due("made_up") is None
+
+
+def test_a_frequent_job_is_written_down_after_the_clock_was_set_back(instance, clock, ask):
+    upkeep = instance(a_job(lambda: None, trigger=Every(5), everywhere=True))
+    for _ in range(2):
+        upkeep.run_due("made_up")
+        clock.advance(days=-400)
+    assert len(ask(ROWS)) == 2

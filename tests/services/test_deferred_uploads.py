@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import timedelta
 
@@ -305,3 +306,13 @@ def test_one_upload_that_stumbles_does_not_hold_up_the_next(phone, services, mon
     while services.uploads.work_on_due():
         pass
     assert [phone.get(place)["status"] for place in (first, second)] == ["accepted", "processed"]
+
+
+@settings_of(sync_upload_mb=1, max_upload_mb=4)
+def test_of_a_packed_body_counts_what_it_unpacks_to(phone, services):
+    small = json.dumps(BODY).encode()
+    padding = b" " * 2**20
+    for content, status in ((small, 200), (small + padding, 202), (small + 4 * padding, 413)):
+        assert phone.post(gzip.compress(content), Content_Encoding="gzip").status_code == status
+    assert services.uploads.work_on_due() is True
+    assert services.uploads.work_on_due() is False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -339,3 +340,18 @@ def test_good_attempts_never_count_against_an_address(keys, fresh, settings):
         admit(keys, fresh.secret_text)
     with pytest.raises(ScopeDenied):
         admit(keys, fresh.secret_text, Scope.ADMIN)
+
+
+def test_a_key_closed_where_the_cache_could_not_be_told_is_forgotten_with_its_next_use(
+    keys, fresh, clean_engines, settings, clock
+):
+    admit(keys, fresh.secret_text)
+    silent = replace(
+        clean_engines, cache_url="redis://127.0.0.1:1"
+    )  # as a short command finds one that hangs
+    with open_services(settings, silent, clock=clock) as command:
+        command.keys.revoke(fresh.key.key_id)
+    admit(keys, fresh.secret_text)
+    keys.write_notes()
+    with pytest.raises(KeyInvalid, match="revoked"):
+        admit(keys, fresh.secret_text)

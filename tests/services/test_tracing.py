@@ -225,3 +225,13 @@ def test_outside_a_trace_a_step_is_nothing_and_inside_it_is_timed(monkeypatch):
         ("opened", 1000.0, 1000.0, {}),
         ("read", 1250.0, 250.0, {"items": 3}),
     ]
+
+
+def test_the_trace_of_an_upload_that_is_gone_does_not_wait_for_ever(app, phone, services):
+    ben = a_phone(app, services, "Ben", list(Scope))
+    with ben.post(BODY):
+        pass
+    assert services.tracing._waiting
+    services.people.remove(services.people.named("Ben").person_id, None)
+    services.tracing.write()
+    assert not services.tracing._waiting

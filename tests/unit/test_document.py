@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from appliance.foundation.errors import MalformedUpload, UnsupportedFormat, UploadTooLarge
 from appliance.intake import document
-from appliance.intake.document import open_document, unpack
+from appliance.intake.document import open_document, unpack, unpacked_size
 
 LIMIT = 4 * 2**20
 EMPTY = b'{"data": {"metrics": []}}'
@@ -63,7 +63,7 @@ def test_an_object_without_data_is_refused_with_the_mend(body):
     assert "version 2" in refusal(body)
 
 
-@pytest.mark.parametrize("body", [b"", b" \n\t ", gzip.compress(b"")])
+@pytest.mark.parametrize("body", [b"", b" \n\t ", gzip.compress(b"", mtime=0)])
 def test_an_empty_body_is_refused(body):
     assert "empty" in refusal(body)
 
@@ -230,3 +230,25 @@ def test_gzip_property_unpacking_gives_the_bytes_packed(pieces):
     whole = b"".join(pieces)
     packed = b"".join(gzip.compress(piece) for piece in pieces) or gzip.compress(b"")
     assert unpack(packed, "gzip", LIMIT) == whole
+
+
+@given(content=st.binary(max_size=300), at_most=st.integers(0, 320), packed=st.booleans())
+def test_the_unpacked_size_is_told_without_unpacking(content, at_most, packed):
+    plain = b"x" + content
+    assert unpacked_size(gzip.compress(plain) if packed else plain, at_most) == min(len(plain), at_most + 1)
+
+
+def test_of_a_damaged_body_the_size_is_what_can_be_had():
+    assert unpacked_size(b"\x1f\x8b" + b"no gzip at all", 100) == 0
+    assert unpacked_size(gzip.compress(b"a") + gzip.compress(b"b" * 50)[:-9], 100) <= 51
+
+
+def test_many_packed_bodies_that_are_too_large_are_refused_before_they_take_memory():
+    bomb = gzip.compress(b"\0" * 2**27, compresslevel=9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UploadTooLarge):
+            unpack(bomb, "gzip", 2**27 - 1)
+        assert tracemalloc.get_traced_memory()[1] < 2**26
+    finally:
+        tracemalloc.stop()

@@ -118,7 +118,8 @@ def test_another_persons_item_is_not_there(visitor, guest, phone):
 
 def test_trying_again_shows_first_what_it_would_do(visitor, phone):
     phone.send(document(metric("heart_rate", "furlong", point("2026-08-07 10:00", 60))))
-    assert "Nothing would change" in visitor.open("/health/quarantine/retry")
+    assert 'action="/health/quarantine/retry/try"' in visitor.open("/health/quarantine/retry")
+    assert "Nothing would change" in visitor.send("/health/quarantine/retry/try").text
     answer = visitor.send("/health/quarantine/retry")
     assert answer.status_code == 302
     assert "nothing more could be understood" in visitor.open(answer.headers["Location"])

@@ -75,9 +75,9 @@ class QuarantinePage:
 
 @dataclass(frozen=True, slots=True)
 class RetryPage:
-    """What trying everything again would do."""
+    """What trying everything again would do; `report` is None until that is asked for."""
 
-    report: Report
+    report: Report | None
     changes: list[ChangeRow]
     held: int
 
@@ -116,18 +116,26 @@ def add_pages(pages: Blueprint) -> None:
         item = visit.services.quarantine.find(visit.person_id, min(item_id, LARGEST_ID))
         return part("parts/health_sent.html", SentPart(item_id, laid_out(_text(item))))
 
-    @pages.get("/health/quarantine/retry", endpoint="health_quarantine_try")
+    @pages.get("/health/quarantine/retry", endpoint="health_quarantine_ask")
+    def ask_retry() -> Response:
+        return page("health_retry.html", RetryPage(None, [], _held(here())))
+
+    # A form and not a link: it works under the person's lock, and nobody who only follows links shall have that done.
+    @pages.post("/health/quarantine/retry/try", endpoint="health_quarantine_try")
     def try_retry() -> Response:
         visit = here()
         report = visit.services.replaying.retry_quarantine(visit.person_id, dry_run=True)
-        held = sum(group.items for group in visit.services.quarantine.summary(visit.person_id))
-        return page("health_retry.html", RetryPage(report, changes(visit, report), held))
+        return page("health_retry.html", RetryPage(report, changes(visit, report), _held(visit)))
 
     @pages.post("/health/quarantine/retry", endpoint="health_quarantine_retry")
     def retry() -> AnyResponse:
         visit = here()
         report = visit.services.replaying.retry_quarantine(visit.person_id)
         return redirect(url_for("web.health_quarantine", released=report.released))
+
+
+def _held(visit: Visit) -> int:
+    return sum(group.items for group in visit.services.quarantine.summary(visit.person_id))
 
 
 def _page(visit: Visit) -> QuarantinePage:

@@ -57,6 +57,7 @@ class HouseStorage:
     backups: list[BackupLine]
     backup_folder: str
     backup_runs: bool
+    backs_up_nightly: bool
     data_folder: str
     retention: str
 
@@ -155,6 +156,7 @@ def _house(visit: Visit) -> HouseStorage:
         ],
         backups=[_backup(visit, each) for each in services.backups.listed()],
         backup_folder=str(services.backups.folder),
+        backs_up_nightly=services.settings.backup_nightly,
         backup_runs=backup is not None and backup.outcome is Outcome.RUNNING,
         data_folder=str(services.settings.data_dir),
         retention=_retention(services.settings.raw_retention_days),

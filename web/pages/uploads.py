@@ -199,10 +199,10 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPage:
-    """What reading an upload again would do."""
+    """What reading an upload again would do; `report` is None until that is asked for."""
 
     line: Line
-    report: Report
+    report: Report | None
     changes: list[ChangeRow]
 
 
@@ -230,6 +230,11 @@ def add_pages(pages: Blueprint) -> None:
         return page("upload_body.html", _body(here(), upload_id))
 
     @pages.get("/uploads/<int:upload_id>/replay", endpoint="uploads_replay")
+    def ask_replay(upload_id: int) -> Response:
+        return page("upload_replay.html", ReplayPage(_line(here(), upload_id), None, []))
+
+    # A form and not a link: it works under the person's lock, and nobody who only follows links shall have that done.
+    @pages.post("/uploads/<int:upload_id>/replay/try", endpoint="uploads_replay_try")
     def try_replay(upload_id: int) -> Response:
         visit = here()
         report = visit.services.replaying.one(visit.person_id, upload_id, dry_run=True)

@@ -57,7 +57,7 @@ class Bars extends ChartElement<Columns> {
     const sentences = reach && [
       `${several(held.length)}, on average ${text(held.reduce((sum, value) => sum + value, 0) / held.length)}, from ${text(reach[0])} to ${text(reach[1])}.`,
       goal !== null && `The goal was reached on ${reached}.`,
-      missing > 0 && this.bucket !== "hour" && `Nothing recorded on ${several(missing)}.`,
+      missing > 0 && this.bucket !== "hour" && `Nothing recorded in ${several(missing)}.`,
     ];
     return {
       summary: sentences ? sentences.filter(Boolean).join(" ") : "",
