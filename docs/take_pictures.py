@@ -3,11 +3,12 @@
     python3 run.py demo --no-browser --days 90
     python docs/take_pictures.py LINK           the link that the demo prints behind “Log in”
 
-Writes `docs/pictures/*.png`. Needs Chromium, or the program that CHROMIUM names.
+Writes `docs/pictures/*.webp`. Needs Chromium, or the program that CHROMIUM names.
 """  # noqa: INP001  a program in a folder of pages, not a package
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 WIDE, PHONE = (1280, 860), (390, 844)
-# A picture's name, where it is taken, on which screen, in which scheme. A trailing * follows the first such link.
+# A picture's name, where it is taken, on which screen, in which scheme. A trailing * follows the second such link.
 SHOTS = (
     ("today", "/", WIDE, "light"),
     ("today-phone", "/", PHONE, "dark"),
@@ -64,18 +65,16 @@ def _take(
         device_scale_factor=1.5,
     )
     page = context.new_page()
-    page.goto(url + path.removesuffix("*"))
+    page.goto(url + path.removesuffix("/*"))
     if path.endswith("*"):
-        page.goto(url + str(page.locator(f'main a[href^="{path[:-1]}"]').first.get_attribute("href")))
+        page.goto(url + str(page.locator(f'main a[href^="{path[:-1]}"]').nth(1).get_attribute("href")))
     page.wait_for_load_state("networkidle")
     page.wait_for_function("() => !document.querySelector(':not(:defined), [aria-busy=\"true\"]')")
     page.evaluate("() => document.fonts.ready")
-    file = PICTURES / f"{name}.png"
-    page.screenshot(path=file)
+    file = PICTURES / f"{name}.webp"
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        picture.convert("RGB").save(file, lossless=True, method=6)
     context.close()
-    with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(128)  # a third of the bytes, and nobody sees it
-    small.save(file, optimize=True)
     sys.stdout.write(f"{file}\n")
 
 

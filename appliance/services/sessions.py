@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 import structlog
 from argon2 import PasswordHasher
@@ -59,7 +60,11 @@ class Sessions:
         self.time_zone = time_zone  # of this computer: what set-up proposes
         self._door = Door("failed-logins", failed_logins, "logins from this address had a wrong password")
         self._hasher = PasswordHasher()
-        self._no_password = self._hasher.hash(secrets.token_hex(8))
+
+    @cached_property
+    def _no_password(self) -> str:
+        """What a name that nobody has is compared with; hashing takes a while, so not before it is needed."""
+        return self._hasher.hash(secrets.token_hex(8))
 
     def needs_setup(self) -> bool:
         """Whether nobody has a password yet."""
