@@ -102,23 +102,7 @@ def show_trace(call: Call) -> Answer:
             "upload_id": traced.upload_id,
             "request_id": traced.request_id,
             "state": traced.state,
-            "attempts": [
-                {
-                    "began_at": attempt.began_at.isoformat(),
-                    "instance": attempt.instance,
-                    "cause": attempt.cause,
-                    "steps": [
-                        {
-                            "name": step.name,
-                            "ended_ms": step.ended_ms,
-                            "took_ms": step.took_ms,
-                            "counts": step.counts,
-                        }
-                        for step in attempt.steps
-                    ],
-                }
-                for attempt in traced.attempts
-            ],
+            "attempts": [attempt.as_dict() for attempt in traced.attempts],
         }
     )
 

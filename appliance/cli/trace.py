@@ -75,23 +75,7 @@ def _as_json(way: Any, away: str | None) -> dict[str, Any]:
         "request_ids": way.request_ids,
         "uploads": way.states,
         "database": away or "ok",
-        "attempts": [
-            {
-                "began_at": attempt.began_at.isoformat(),
-                "instance": attempt.instance,
-                "cause": attempt.cause,
-                "steps": [
-                    {
-                        "name": step.name,
-                        "ended_ms": step.ended_ms,
-                        "took_ms": step.took_ms,
-                        "counts": step.counts,
-                    }
-                    for step in attempt.steps
-                ],
-            }
-            for attempt in way.attempts
-        ],
+        "attempts": [attempt.as_dict() for attempt in way.attempts],
         "log": [
             {"at": line.at.isoformat(), "level": line.level, "event": line.event, **line.fields}
             for line in way.lines

@@ -57,6 +57,23 @@ class Attempt:
     cause: str
     steps: list[Step]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON, as the API and the command tell it; times in ms since it began."""
+        return {
+            "began_at": self.began_at.isoformat(),
+            "instance": self.instance,
+            "cause": self.cause,
+            "steps": [
+                {
+                    "name": step.name,
+                    "ended_ms": step.ended_ms,
+                    "took_ms": step.took_ms,
+                    "counts": step.counts,
+                }
+                for step in self.steps
+            ],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Traced:
