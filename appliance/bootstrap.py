@@ -40,9 +40,11 @@ from appliance.jobs.table import JOBS
 from appliance.jobs.worker import UploadWorker
 from appliance.services import Services
 from appliance.services.advising import Advising
+from appliance.services.announcing import Announcing
 from appliance.services.backup_file import BackupFile
 from appliance.services.backups import Backups, verify
 from appliance.services.care import Care
+from appliance.services.control import Control
 from appliance.services.explaining import Explaining
 from appliance.services.export import Export
 from appliance.services.glance import Glances
@@ -219,6 +221,11 @@ def open_services(
         uploads = Uploads(database, keys, understanding, tracing, space, settings, clock, telemetry)
         answers = AnswerCache(cache, on_look=note_look)
         instance = instance_name()
+        announcing = Announcing(settings)
+        health = Health(database, cache, space, clock, telemetry, engines.states)
+        upkeep = Upkeep(database, clock, telemetry, instance, ZoneInfo(time_zone))
+        silence = Silence(database, clock, instance)
+        sessions = Sessions(database, limiter, clock, time_zone, settings.limit_failed_logins)
         services = Services(
             settings=settings,
             shared_reading=database.shared_reading,
@@ -229,7 +236,7 @@ def open_services(
             pairing=Pairing(database, keys, clock),
             uploads=uploads,
             tracing=tracing,
-            sessions=Sessions(database, limiter, clock, time_zone, settings.limit_failed_logins),
+            sessions=sessions,
             lookup=Lookup(database, answers, catalogue),
             glances=Glances(database, answers, catalogue),
             explaining=Explaining(database, catalogue),
@@ -241,16 +248,18 @@ def open_services(
             records=Records(database),
             quarantine=Quarantine(database, settings),
             export=Export(database, catalogue),
-            health=Health(database, cache, space, clock, telemetry, engines.states),
+            health=health,
             holdings=Holdings(database, answers),
             space=space,
             backups=backups,
-            upkeep=Upkeep(database, clock, telemetry, instance, ZoneInfo(time_zone)),
+            upkeep=upkeep,
             verifying=Verifying(database, catalogue),
             retention=Retention(database, catalogue, settings, clock),
             own_metrics=OwnMetrics(database, clock, telemetry, instance),
-            silence=Silence(database, clock, instance),
+            silence=silence,
             care=Care(database, answers, clock, uploads),
+            announcing=announcing,
+            control=Control(health, silence, space, upkeep, sessions, announcing),
         )
         services.upkeep.take_on(JOBS, services)
         yield services

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.api import (
     advice,
     backups,
+    control,
     description,
     export,
     health,
@@ -40,5 +41,6 @@ ROUTES: tuple[Route, ...] = (
     *backups.ROUTES,
     *health.ROUTES,
     *jobs.ROUTES,
+    *control.ROUTES,
     *description.routes(lambda: ROUTES),
 )

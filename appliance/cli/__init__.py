@@ -19,6 +19,7 @@ from appliance.cli.replay import replay
 from appliance.cli.serve import demo, serve
 from appliance.cli.status import status
 from appliance.cli.trace import trace
+from appliance.cli.tray import autostart, tray
 from appliance.foundation.errors import HearthbeatError
 
 
@@ -55,6 +56,8 @@ for command in (
     status,
     doctor,
     trace,
+    tray,
+    autostart,
     backup,
     verify,
     restore,

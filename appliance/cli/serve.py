@@ -9,7 +9,7 @@ import tempfile
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Thread, Timer
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -32,7 +32,7 @@ def serve(**given: Any) -> None:
     with (
         _stopping_on_signals(),
         running_appliance(settings) as (app, services),
-        _listening(app, settings) as server,
+        _listening(app, settings, services) as server,
     ):
         has_key = bool(services.keys.listed())
         out.print(f"Dashboard  {server.local_url}")
@@ -46,7 +46,11 @@ def serve(**given: Any) -> None:
             out.print('No phone is paired yet: on the dashboard, or with hearthbeat key create "My iPhone"')
         out.print("Ready. Ctrl-C stops it.")
         sys.stdout.flush()
-        server.run()
+        services.announcing.begin(server.port)
+        try:
+            server.run()
+        finally:
+            services.announcing.end()
     out.print("Stopped.")
 
 
@@ -67,7 +71,10 @@ def demo(*, no_browser: bool, days: int, seed: int, **given: Any) -> None:
             name: value for name, value in given.items() if value is not None
         }
         settings = load(chosen | {"data_dir": folder}, quiet=False)
-        with running_appliance(settings, "demo") as (app, services), _listening(app, settings) as server:
+        with (
+            running_appliance(settings, "demo") as (app, services),
+            _listening(app, settings, services) as server,
+        ):
             show = Show(services, server.local_url, out, days=days, seed=seed)
             out.print(f"Dashboard  {server.local_url}")
             story = Thread(
@@ -99,6 +106,7 @@ class _Listening:
         from appliance.foundation.network import lan_address  # noqa: PLC0415
 
         self._server = server
+        self.port: int = server.port
         host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
         self.local_url = f"http://{f'[{host}]' if ':' in host else host}:{server.port}/"
         everywhere = settings.host in ("0.0.0.0", "::", "")  # noqa: S104
@@ -110,17 +118,23 @@ class _Listening:
 
 
 @contextmanager
-def _listening(app: Any, settings: Settings) -> Iterator[_Listening]:
+def _listening(app: Any, settings: Settings, services: Any) -> Iterator[_Listening]:
     from appliance.api.server import Server  # noqa: PLC0415
 
     server = Server(app, settings)
     listening = _Listening(server, settings)
     _tune_interpreter()
+    services.control.can_be_ended(_end_soon)
     try:
-        with announced(settings.data_dir, listening.local_url):
+        with announced(settings.data_dir, listening.local_url, services.control.secret):
             yield listening
     finally:
         server.close()
+
+
+def _end_soon() -> None:
+    """End as on SIGTERM, once the answer to who asked for it is on its way."""
+    Timer(0.2, signal.raise_signal, (signal.SIGTERM,)).start()
 
 
 @contextmanager

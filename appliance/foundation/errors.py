@@ -15,6 +15,7 @@
     │   ├── ScopeDenied         403
     │   ├── OwnerNeeded         403
     │   ├── HostRejected        403
+    │   ├── ControlRefused      403
     │   ├── LoginRefused        403
     │   ├── ForeignPage         403
     │   └── RateLimited         429
@@ -166,6 +167,13 @@ class HostRejected(AccessError):
     title = "This address is not served here"
 
 
+class ControlRefused(AccessError):
+    """The controls were asked for from elsewhere, or without the secret of the data folder."""
+
+    code = "control_refused"
+    title = "The controls are not for this program"
+
+
 class LoginRefused(AccessError):
     """A password or a one-time link does not open the dashboard."""
 
@@ -258,12 +266,14 @@ class MigrationFailed(HostError):
     """The database could not be brought to this version; it is as it was before."""
 
     code = "migration_failed"
+    title = "Hearthbeat could not bring its data to this version"
 
 
 class DataFolderNewer(HostError):
     """The data folder was written by a newer Hearthbeat."""
 
     code = "data_folder_newer"
+    title = "The data is of a newer Hearthbeat"
 
 
 class BackupFailed(HearthbeatError):

@@ -11,6 +11,7 @@ and be named together with the place it came from; that library ignores unknown 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,6 +111,14 @@ class Settings(BaseModel):
     time_zone: str = Field(
         "", description="IANA time zone of a new person, as Europe/Berlin; empty takes this computer's."
     )
+    announce: bool = Field(
+        default=True,
+        description="Tell the home network this computer's name (mDNS), so that a phone finds it as hearthbeat.local.",
+    )
+    quiet_hours: str = Field(
+        "22:00-07:00",
+        description="When the tray shows no notifications, as 22:00-07:00; what is still wrong is told afterwards. Empty for never.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line kept."
     )
@@ -135,6 +144,13 @@ class Settings(BaseModel):
             except (KeyError, ValueError, OSError) as error:  # unknown, no name at all, or a folder of names
                 raise ValueError("there is no such time zone; use an IANA name as Europe/Berlin") from error
         return name
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _is_a_span(cls, span: str) -> str:
+        if span and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", span):
+            raise ValueError("name two times of day, as 22:00-07:00, or nothing")
+        return span
 
     @field_validator("backup_dir")
     @classmethod

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from appliance.foundation.settings import Settings
     from appliance.foundation.telemetry import Telemetry
     from appliance.services.advising import Advising
+    from appliance.services.announcing import Announcing
     from appliance.services.backups import Backups
     from appliance.services.care import Care
+    from appliance.services.control import Control
     from appliance.services.explaining import Explaining
     from appliance.services.export import Export
     from appliance.services.glance import Glances
@@ -79,3 +81,5 @@ class Services:
     own_metrics: OwnMetrics
     silence: Silence
     care: Care
+    announcing: Announcing
+    control: Control

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -73,6 +73,11 @@ class Silence:
             result,
             Outcome.FOUND,
         )
+
+    def silent_keys(self) -> list[tuple[str, datetime]]:
+        """Return the name of every key with a silent automation, and since when; the longest silent first."""
+        with self._database.transaction() as connection:
+            return silence.silent_keys(connection)
 
     def of_person(self, person_id: int) -> list[Row[Any]]:
         """Return the rhythm of each automation of a person, those fallen silent first."""

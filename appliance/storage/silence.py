@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, select, text
+from sqlalchemy import Connection, Row, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from appliance.domain.rhythm import Span
@@ -147,3 +147,16 @@ def of_person(connection: Connection, person_id: int) -> list[Row[Any]]:
             .order_by(silence.c.silent_since.asc().nulls_last(), silence.c.key_id, silence.c.automation_id)
         )
     )
+
+
+def silent_keys(connection: Connection) -> list[tuple[str, datetime]]:
+    """Return the name of every key with a silent automation, and since when; the longest silent first."""
+    since = func.min(silence.c.silent_since)
+    rows = connection.execute(
+        select(api_key.c.name, since)
+        .join_from(silence, api_key, silence.c.key_id == api_key.c.key_id)
+        .where(silence.c.silent_since.is_not(None))
+        .group_by(api_key.c.key_id, api_key.c.name)
+        .order_by(since)
+    )
+    return [(row[0], row[1]) for row in rows]

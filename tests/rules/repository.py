@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("appliance", "web")
+PACKAGES = ("appliance", "tray", "web")
 
 
 def files() -> Iterator[Path]:

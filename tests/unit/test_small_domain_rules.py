@@ -119,7 +119,7 @@ def test_a_data_folder_that_cannot_be_made_is_named_with_the_mend(tmp_path):
 
 def test_a_serving_process_is_found_while_it_serves_and_not_after(tmp_path):
     assert find_serving(tmp_path) is None
-    with announced(tmp_path, "http://127.0.0.1:8710"):
+    with announced(tmp_path, "http://127.0.0.1:8710", "s3cret"):
         found = find_serving(tmp_path)
         assert found is not None
         assert (found.pid, found.url) == (os.getpid(), "http://127.0.0.1:8710")
