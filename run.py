@@ -40,7 +40,12 @@ def program(name: str) -> str:
 
 PYTHON = program("python")
 # What the tests need from the system, beside Python; installed when root runs them on Debian.
-DEBIAN_PACKAGES: list[str] = ["chromium", "fonts-dejavu-core", "pgbouncer", "postgresql", "redis-server"]
+DEBIAN_PACKAGES: list[str] = [
+    *("chromium", "fonts-dejavu-core", "pgbouncer", "postgresql", "redis-server"),
+    # A desktop with a panel to show the tray's icon on, and what checks its start at login and its voice at home.
+    *("xvfb", "xfce4-panel", "xdotool", "dbus", "python3-gi", "gir1.2-ayatanaappindicator3-0.1"),
+    *("desktop-file-utils", "systemd", "iproute2"),
+]
 CHECKS = (
     ("ruff check", [program("ruff"), "check", "."]),
     ("ruff format", [program("ruff"), "format", "--check", "."]),

@@ -229,28 +229,29 @@ class _Item(ServiceInterface):
 
 
 class _Menu(ServiceInterface):
-    """The menu, as panels ask for it. An entry's id is its place, counted from one."""
+    """The menu, as panels ask for it."""
 
     def __init__(self, view: View, act: Act) -> None:
         super().__init__("com.canonical.dbusmenu")
-        self._entries = view.menu
+        self._entries = _numbered(view)
         self._act = act
         self._revision = 1
 
     def change(self, view: View) -> None:
-        if view.menu != self._entries:
-            self._entries = view.menu
+        entries = _numbered(view)
+        if entries != self._entries:
+            self._entries = entries
             self._revision += 1
             self.LayoutUpdated()
 
-    def _chosen(self, place: int, event: str) -> None:
-        if event == "clicked" and 1 <= place <= len(self._entries):
-            entry = self._entries[place - 1]
-            if entry.action is not None and entry.enabled:
-                self._act(entry.action)
+    def _chosen(self, number: int, event: str) -> None:
+        entry = self._entries.get(number)
+        if event == "clicked" and entry is not None and entry.action is not None and entry.enabled:
+            self._act(entry.action)
 
-    def _told(self, place: int) -> dict[str, Variant]:
-        return _properties(self._entries[place - 1]) if 1 <= place <= len(self._entries) else {}
+    def _told(self, number: int) -> dict[str, Variant]:
+        entry = self._entries.get(number)
+        return {} if entry is None else _properties(entry)
 
     @dbus_property(access=READ)
     def Version(self) -> DBusUInt32:
@@ -271,34 +272,33 @@ class _Menu(ServiceInterface):
     @dbus_method()
     def GetLayout(self, parent: DBusInt32, depth: DBusInt32, names: Names) -> Layout:
         children = [
-            Variant("(ia{sv}av)", [place, _properties(entry), []])
-            for place, entry in enumerate(self._entries, start=1)
+            Variant("(ia{sv}av)", [number, _properties(entry), []]) for number, entry in self._entries.items()
         ]
         return [self._revision, [0, {"children-display": Variant("s", "submenu")}, children]]
 
     @dbus_method()
     def GetGroupProperties(self, ids: Ids, names: Names) -> Properties:
-        return [[place, self._told(place)] for place in ids or range(1, len(self._entries) + 1)]
+        return [[number, self._told(number)] for number in ids or self._entries]
 
     @dbus_method()
-    def GetProperty(self, place: DBusInt32, name: DBusStr) -> DBusVariant:
-        told = self._told(place)
+    def GetProperty(self, number: DBusInt32, name: DBusStr) -> DBusVariant:
+        told = self._told(number)
         if name not in told:
             raise DBusError("org.freedesktop.DBus.Error.InvalidArgs", "There is no such property.")
         return told[name]
 
     @dbus_method()
-    def Event(self, place: DBusInt32, event: DBusStr, data: DBusVariant, at: DBusUInt32) -> None:
-        self._chosen(place, event)
+    def Event(self, number: DBusInt32, event: DBusStr, data: DBusVariant, at: DBusUInt32) -> None:
+        self._chosen(number, event)
 
     @dbus_method()
     def EventGroup(self, events: Events) -> Ids:
-        for place, event, _data, _at in events:
-            self._chosen(place, event)
+        for number, event, _data, _at in events:
+            self._chosen(number, event)
         return []
 
     @dbus_method()
-    def AboutToShow(self, place: DBusInt32) -> DBusBool:
+    def AboutToShow(self, number: DBusInt32) -> DBusBool:
         return False
 
     @dbus_method()
@@ -308,6 +308,15 @@ class _Menu(ServiceInterface):
     @dbus_signal()
     def LayoutUpdated(self) -> Revision:
         return [self._revision, 0]
+
+
+def _numbered(view: View) -> dict[int, Entry]:
+    """Give each entry its number: an action keeps its number, because panels remember by it whether there is a box to tick."""
+    actions = list(Action)
+    return {
+        place + len(actions) + 1 if entry.action is None else actions.index(entry.action) + 1: entry
+        for place, entry in enumerate(view.menu)
+    }
 
 
 def _properties(entry: Entry) -> dict[str, Variant]:

@@ -34,6 +34,7 @@ class PystrayAdapter:
     def __init__(self, icon: Callable[..., Any] = pystray.Icon) -> None:
         self._make = icon
         self._icon: Any = None
+        self._closing = False
         self._act: Act = lambda _action: None
 
     def begin(self, first: View, act: Act) -> None:
@@ -45,7 +46,12 @@ class PystrayAdapter:
 
     def run(self) -> None:
         """Show the icon until `close`; on macOS this must be the main thread."""
-        self._icon.run()
+        try:
+            self._icon.run()
+        except Exception:
+            # Tidying up, pystray stumbles over a desktop that has no notifications.
+            if not self._closing:
+                raise
 
     def show(self, view: View) -> None:
         """Show something else."""
@@ -65,6 +71,7 @@ class PystrayAdapter:
 
     def close(self) -> None:
         """Take the icon away."""
+        self._closing = True
         _on_main_loop(self._icon.stop)
 
     def _items(self, view: View) -> Iterator[Any]:
