@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ def choose(wanted: str = "auto", waited_s: float = WAITED_S) -> Adapter:
         return NoneAdapter("None was wanted.")
     if not sys.platform.startswith("linux"):
         return _pystray()
+    if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        return NoneAdapter("There is no display here.")
     trouble = wait_for_tray(_linux_trouble, waited_s)
     if trouble is not None:
         return NoneAdapter(trouble)

@@ -30,6 +30,8 @@ from tray.menu import SEPARATOR, Action, Entry, View
 WATCHER = "org.kde.StatusNotifierWatcher"
 ITEM_PATH, MENU_PATH = "/StatusNotifierItem", "/menu"
 READ = PropertyAccess.READ
+ROOT = 0  # the number of the menu itself
+_ROOT_TOLD = {"children-display": Variant("s", "submenu")}
 
 Pixmaps = Annotated[list[Any], DBusSignature("a(iiay)")]
 ToolTipText = Annotated[list[Any], DBusSignature("(sa(iiay)ss)")]
@@ -49,8 +51,8 @@ class DbusAdapter:
     reason = ""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._closed = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._closed: asyncio.Event
         self._bus: MessageBus | None = None
         self._item: _Item | None = None
         self._menu: _Menu | None = None
@@ -58,6 +60,7 @@ class DbusAdapter:
 
     def begin(self, first: View, act: Act) -> None:
         """Make what panels will ask."""
+        self._loop, self._closed = asyncio.new_event_loop(), asyncio.Event()
         self._item, self._menu = _Item(first, act), _Menu(first, act)
 
     def run(self) -> None:
@@ -250,6 +253,8 @@ class _Menu(ServiceInterface):
             self._act(entry.action)
 
     def _told(self, number: int) -> dict[str, Variant]:
+        if number == ROOT:
+            return _ROOT_TOLD
         entry = self._entries.get(number)
         return {} if entry is None else _properties(entry)
 
@@ -274,7 +279,7 @@ class _Menu(ServiceInterface):
         children = [
             Variant("(ia{sv}av)", [number, _properties(entry), []]) for number, entry in self._entries.items()
         ]
-        return [self._revision, [0, {"children-display": Variant("s", "submenu")}, children]]
+        return [self._revision, [ROOT, _ROOT_TOLD, children]]
 
     @dbus_method()
     def GetGroupProperties(self, ids: Ids, names: Names) -> Properties:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +22,9 @@ class DesktopEntry:
         """Return the command of the file, if it is there."""
         try:
             found = re.search(r"^Exec=(.*)$", self.file.read_text(encoding="utf-8"), re.MULTILINE)
-            # Quoted as a shell would read it, but for the percent signs; the string's own backslashes are doubled.
-            return found and shlex.split(found[1].replace("\\\\", "\\").replace("%%", "%"))
-        except (OSError, ValueError):
+        except OSError:
             return None
+        return _words(found[1]) if found else None
 
     def turn_on(self, command: Sequence[str]) -> None:
         """Write the file. Raises `OSError`."""
@@ -54,6 +52,16 @@ def content(command: Sequence[str]) -> str:
             "",
         )
     )
+
+
+def _words(line: str) -> list[str]:
+    """Take a quoted command line apart again."""
+    line = line.replace("\\\\", "\\")
+    words = [
+        plain or re.sub(r"\\(.)", r"\1", quoted)
+        for quoted, plain in re.findall(r'"((?:\\.|[^"\\])*)"|(\S+)', line)
+    ]
+    return [word.replace("%%", "%") for word in words]
 
 
 def _quoted(word: str) -> str:
