@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,18 +100,28 @@ class Desktop:
         """Whether anything is drawn below the panel."""
         return self.screen().crop((0, PANEL_HEIGHT + 4, *SCREEN)).getbbox() is not None
 
-    def open_menu(self) -> None:
-        """Open the icon's menu with the right mouse button."""
-        wait_until(lambda: self.icon() is not None, within_s=15)
-        self.do("mousemove", "16", "16", "click", "3")
-        wait_until(self.menu_is_open, within_s=10)
-
     def choose(self, place: int) -> None:
-        """Open the menu and choose the entry of this place, counted from one among those that can be chosen."""
-        self.open_menu()
-        self.do("key", "--delay", "40", *["Down"] * place, "Return")
-        wait_until(lambda: not self.menu_is_open(), within_s=10)
-        self.do("mousemove", "400", "500")
+        """Open the menu by the right mouse button and choose an entry: the one of this place, counted from one among
+        those that can be chosen.
+        """
+        wait_until(lambda: self.icon() is not None, within_s=15)
+        for _ in range(5):  # a menu that just opened, or whose icon just changed, may not take keys yet
+            self.do("mousemove", "16", "16", "click", "3")
+            if not _soon(self.menu_is_open):
+                continue
+            self.do("key", "--delay", "20", *["Down"] * place, "Return")
+            if _soon(lambda: not self.menu_is_open()):
+                self.do("mousemove", "400", "500")
+                return
+            self.do("key", "Escape")
+            _soon(lambda: not self.menu_is_open())
+        raise AssertionError("the menu does not open, or takes no keys")
+
+
+def _soon(condition: Callable[[], bool]) -> bool:
+    with suppress(AssertionError):
+        return bool(wait_until(condition, within_s=3))
+    return False
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,7 @@ def test_what_is_wanted_of_it_really_happens(desktop, tray_of):
     assert find_tray(tray.folder) is None
 
 
-def test_each_outlives_the_other(desktop, tray_of, paths):
+def test_each_outlives_the_other_with_an_icon_or_without(desktop, tray_of, paths):
     tray = tray_of(adapter="pystray", path=paths["pystray"])
     serving = tray.serving()
     is_here(desktop, Kind.FRESH)
@@ -206,23 +206,20 @@ def test_each_outlives_the_other(desktop, tray_of, paths):
     assert second.process.wait(15) == 0
     assert psutil.pid_exists(now.pid)
 
-
-def test_without_a_desktop_it_says_so_and_looks_after_the_server(tmp_path, desktop):
     bare = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"), "")
-    bare["XDG_RUNTIME_DIR"] = str(tmp_path)
-    tray = Tray(desktop, tmp_path, adapter="auto", **bare)
-    try:
-        serving = tray.serving()
-        wait_until(lambda: "Ready for the first upload" in tray.output.read_text(), within_s=READY_S)
-        assert re.search(
-            r"^No icon: There is no display.* looked after all the same",
-            tray.output.read_text(),
-            re.MULTILINE,
-        )
-        note = find_tray(tray.folder)
-        assert (note.icon, note.reason.startswith("There is no display")) == ("none", True)
-        tray.process.send_signal(signal.SIGINT)
-        assert tray.process.wait(20) == 0
-        assert psutil.pid_exists(serving.pid)
-    finally:
-        tray.end()
+    headless = tray_of(adapter="auto", **bare)
+    said = wait_until(
+        lambda: (
+            (told := headless.output.read_text()).endswith(
+                "Ready for the first upload · Nothing has arrived yet\n"
+            )
+            and told
+        ),
+        within_s=READY_S,
+    )
+    assert re.search(r"^No icon: There is no display here\. .* looked after all the same", said, re.MULTILINE)
+    note = find_tray(tray.folder)
+    assert (note.icon, note.reason) == ("none", "There is no display here.")
+    headless.process.send_signal(signal.SIGINT)
+    assert headless.process.wait(20) == 0
+    assert psutil.pid_exists(now.pid)
