@@ -124,6 +124,9 @@ class Visit:
             return Strip("bad", "A part of Hearthbeat is away", last)
         if last is None:
             return Strip("warn", "Nothing has arrived yet", last)
+        silent = [row.key_name for row in self.services.silence.of_person(self.person_id) if row.silent_since]
+        if silent:
+            return Strip("warn", f"Nothing new for longer than usual from {silent[0]}", last)
         return Strip("good", "Receiving", last)
 
 

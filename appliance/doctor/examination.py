@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.doctor import computer, contents, reach, running
+from appliance.doctor import computer, contents, naming, reach, running
 from appliance.doctor.finding import Finding, Found, Patient, worth_knowing
 from appliance.engines.postgres import EmbeddedPostgres
 from appliance.foundation.clock import SystemClock
@@ -42,7 +42,10 @@ CHECKS: tuple[tuple[str, tuple[Check, ...]], ...] = (
             contents.check_drift,
         ),
     ),
-    ("Network", (reach.check_port, reach.check_address, reach.check_answer, reach.check_firewall)),
+    (
+        "Network",
+        (reach.check_port, reach.check_address, reach.check_answer, reach.check_firewall, naming.check_name),
+    ),
     ("Phones", (contents.check_keys, contents.check_refused, contents.check_uploads, contents.check_silence)),
     ("Upkeep", (contents.check_quarantine, contents.check_jobs, contents.check_backups)),
 )

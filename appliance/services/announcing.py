@@ -103,15 +103,10 @@ class Announcing:
 
     def _take_name(self, voice: Zeroconf, addresses: Sequence[str], port: int) -> str:
         """Register under the first name that nobody else answers to, beginning with the one we had."""
-        from zeroconf import (  # type: ignore[attr-defined]  # noqa: PLC0415  documented, and missing in its list of names
-            AddressResolver,
-            NonUniqueNameException,
-            ServiceInfo,
-        )
+        from zeroconf import NonUniqueNameException, ServiceInfo  # noqa: PLC0415
 
         for label in _names(kept_label(self._folder)):
-            host = AddressResolver(f"{label}.local.")
-            if host.request(voice, PROBE_MS) and set(host.parsed_addresses()) - set(addresses):
+            if _looked_up(voice, label) - set(addresses):
                 continue
             info = ServiceInfo(
                 SERVICE,
@@ -134,6 +129,26 @@ def kept_label(folder: Path) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return label if _LABEL.fullmatch(label) else None
+
+
+def addresses_of(label: str) -> set[str]:
+    """Ask the network for a name, without `.local`, and return the addresses it answers with; none when it cannot be asked."""
+    from zeroconf import Error, IPVersion, Zeroconf  # noqa: PLC0415
+
+    try:
+        with Zeroconf(interfaces=_own_addresses(), ip_version=IPVersion.V4Only) as voice:
+            return _looked_up(voice, label)
+    except (OSError, Error):
+        return set()
+
+
+def _looked_up(voice: Zeroconf, label: str) -> set[str]:
+    from zeroconf import (  # type: ignore[attr-defined]  # noqa: PLC0415  documented, and missing in its list of names
+        AddressResolver,
+    )
+
+    host = AddressResolver(f"{label}.local.")
+    return set(host.parsed_addresses()) if host.request(voice, PROBE_MS) else set()
 
 
 def _names(first: str | None) -> list[str]:

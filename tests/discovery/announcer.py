@@ -10,7 +10,7 @@ from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
 
 from appliance.foundation.log import configure_logging
 from appliance.foundation.settings import Settings
-from appliance.services.announcing import SERVICE, Announcing
+from appliance.services.announcing import SERVICE, Announcing, addresses_of
 from tests.fixtures.waiting import wait_until
 
 
@@ -55,6 +55,8 @@ def main() -> None:
         if line.strip() == "look":
             announcing.look_again()
             print("{}", flush=True)
+        elif line.startswith("ask "):
+            print(json.dumps({"addresses": sorted(addresses_of(line[4:].strip()))}), flush=True)
         else:
             print(json.dumps(find()), flush=True)
     announcing.end()

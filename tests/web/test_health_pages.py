@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from appliance.domain.session import LinkPurpose
+from appliance.foundation.presence import tray_announced
 from tests.fixtures.documents import document, hours, metric, point, steps
-from tests.fixtures.visits import client_of
+from tests.fixtures.visits import client_of, words
 
 EVERYBODYS = ("/health", "/health/coverage", "/health/quarantine", "/health/storage")
 OWNERS = ("/health/jobs", "/health/jobs/trim/runs", "/health/history", "/health/history/intake")
@@ -40,8 +41,8 @@ def test_the_appliance_itself_is_shown_to_owners_alone(guest):
     for path in EVERYBODYS:
         told = guest.get(path)
         assert told.status_code == 200, path
-        for words in ("/health/jobs", "/health/history", "Back up now", "Free on the disk"):
-            assert words not in told.text, (path, words)
+        for sign in ("/health/jobs", "/health/history", "Back up now", "Free on the disk"):
+            assert sign not in told.text, (path, sign)
     for path in (*OWNERS, "/health/jobs/live"):
         assert guest.get(path).status_code == 403, path
     own = {"Sec-Fetch-Site": "same-origin"}
@@ -88,13 +89,13 @@ def test_what_was_set_aside_is_shown_with_reason_path_mend_and_as_a_file(visitor
         )
     )
     page = visitor.open("/health/quarantine")
-    for words in (
+    for sign in (
         "Unknown unit",
         "Turn off Use Localized Units",
         "data.metrics",
         "heart_rate",
     ):
-        assert words in page, words
+        assert sign in page, sign
     part = visitor.open(re.search(r'hx-get="(/health/quarantine/\d+/sent)"', page).group(1))
     assert "&lt;script&gt;" in part
     assert HOSTILE not in part
@@ -171,3 +172,31 @@ def test_history_tells_the_course_of_counters(services, visitor, phone, clock):
     assert level[-1]["value"] > 1
     assert visitor.client.get("/health/history/nothing").status_code == 404
     assert len(visitor.open("/health/history").split("<hb-series")) == 9
+
+
+def test_the_overview_says_whether_there_is_an_icon_and_why_not(visitor, services, guest):
+    folder = services.settings.data_dir
+    assert "the tray is not started" in words(visitor.open("/health"))
+    with tray_announced(folder, "none", "This desktop has no tray."):
+        shown = words(visitor.open("/health"))
+    assert "No icon beside the clock: This desktop has no tray." in shown
+    with tray_announced(folder, "dbus", ""):
+        shown = words(visitor.open("/health"))
+    assert "The icon beside the clock is there" in shown
+    assert "tells this network no name" in shown
+    assert "beside the clock" not in guest.get("/health").text
+
+
+def test_a_silent_phone_is_told_over_every_page(visitor, services, phone, ask, clock):
+    phone.send(steps(point("2026-08-07 10:00:00 +0200", 11)))
+    strip = re.compile(r'<p class="strip">.*?</p>', re.DOTALL)
+    assert "Receiving" in strip.search(visitor.open("/sleep"))[0]
+    ask("UPDATE api_key SET name = :name", name=HOSTILE)
+    ask(
+        "INSERT INTO silence (person_id, key_id, automation_id, automation_name, last_new_at, usual_gap_s, silent_since,"
+        " checked_at) SELECT person_id, key_id, 'a', 'a', :at, 60, :at, :at FROM api_key",
+        at=clock.now(),
+    )
+    told = strip.search(visitor.open("/sleep"))[0]
+    assert "Nothing new for longer than usual from &lt;script&gt;" in told
+    assert '<span class="dot warn">' in told

@@ -185,3 +185,11 @@ def test_an_owner_connects_the_phone_of_somebody_else_and_nobody_else_does(app, 
     anna = services.people.named("Anna").person_id
     refused = other.post("/keys/pair", data={"name": "x", "person_id": anna}, headers=own)
     assert refused.status_code == 404
+
+
+def test_the_code_can_lead_to_the_name_this_computer_is_found_by(services, visitor):
+    services.announcing._label = "hearthbeat-2"
+    path = begin(visitor)
+    assert "hearthbeat-2.local" in visitor.open(path)
+    page = visitor.open(f"{path}?address=hearthbeat-2.local")
+    assert re.search(r"http://hearthbeat-2\.local/pair/", page)

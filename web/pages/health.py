@@ -9,6 +9,7 @@ from datetime import timedelta
 from flask import Blueprint, Response, make_response, request
 
 from appliance.domain.job import Outcome
+from appliance.foundation.presence import TrayPresence, find_tray
 from appliance.services.upkeep import JobState
 from web.frame import Visit, here, page, part
 from web.pages.health_coverage import GapsFound, gaps_found
@@ -60,11 +61,14 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What an owner should know of the appliance: `backup` in words, and the jobs that need a look."""
+    """What an owner should know of the appliance: backup and tray in words, and the jobs that need a look."""
 
     backup: str
     backup_mark: str
     troubled: list[str]
+    tray: str
+    tray_mark: str
+    host_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +148,23 @@ def _house(visit: Visit) -> House:
     else:
         words, is_well = "No backup is proved yet" if held else "There is no backup yet", False
     states = visit.services.upkeep.listed()
+    tray = find_tray(visit.services.settings.data_dir)
     return House(
-        words, "good" if is_well else "warn", [job_words(state) for state in states if troubled(state)]
+        words,
+        "good" if is_well else "warn",
+        [job_words(state) for state in states if troubled(state)],
+        _tray_words(tray),
+        "warn" if tray is not None and tray.reason else "good",
+        visit.services.announcing.host_name,
     )
+
+
+def _tray_words(tray: TrayPresence | None) -> str:
+    if tray is None:
+        return "No icon beside the clock: the tray is not started. Start it with: hearthbeat tray"
+    if tray.reason:
+        return f"No icon beside the clock: {tray.reason} The server is looked after all the same"
+    return "The icon beside the clock is there, and the server is started again should it fall"
 
 
 def troubled(state: JobState) -> bool:

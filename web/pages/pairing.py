@@ -113,7 +113,7 @@ def add_pages(pages: Blueprint, services: Services) -> None:
             invitation = visit.services.pairing.of_key(key_id, visit.visitor.person_id)
         except HearthbeatError:
             return part("parts/pair_over.html", key_id)
-        now = _progress(visit, invitation, _chosen(_addresses()))
+        now = _progress(visit, invitation, _chosen(_addresses(visit.services.announcing.host_name)))
         if request.args.get("seen") == now.fingerprint:
             return Response(status=204)
         return part("parts/pair_progress.html", now)
@@ -191,7 +191,7 @@ def _start_page(visit: Visit, wrong: str = "") -> StartPage:
 
 
 def _pair_page(visit: Visit, invitation: Invitation) -> PairPage:
-    addresses = _addresses()
+    addresses = _addresses(visit.services.announcing.host_name)
     address = _chosen(addresses)
     base = f"{request.scheme}://{address}/"
     phone_url = f"{base}pair/{invitation.token}"
@@ -230,7 +230,7 @@ def _link(invitation: Invitation, kind: AutomationKind, base: str) -> str:
     )
 
 
-def _addresses() -> list[Address]:
+def _addresses(announced: str | None) -> list[Address]:
     """Return where a phone might reach us, likeliest first, each with the port this page came by.
 
     What the browser itself used comes first unless it names this very computer: somebody saw it work.
@@ -241,6 +241,8 @@ def _addresses() -> list[Address]:
         found[request.host] = "the address you are using now"
     for adapter in adapters():
         found.setdefault(f"{adapter.address}{port}", _adapter_words(adapter))
+    if announced:
+        found.setdefault(f"{announced}{port}", "by name; stays when the number changes")
     name = socket.gethostname().partition(".")[0]
     if _ADDRESS.fullmatch(name):
         found.setdefault(f"{name}.local{port}", "by name, where your network knows names")
