@@ -22,6 +22,7 @@ from tray.opening import open_folder, open_page
 from tray.state import Known, Phase, State, Trouble, state_of
 
 LOOKED_EVERY_S = 1.0
+STUMBLES = 5  # so many in a row, and no icon is better than one that shows nothing true
 # How long to watch a backup that was asked for, so that its end can be told.
 BACKUP_WATCHED_S = 3600.0
 
@@ -83,11 +84,15 @@ class Application:
         self._wanted.put(Action.LEAVE)
 
     def _think(self) -> None:
-        try:
-            while self._step():
-                pass
-        except Exception:  # the edge of a thread; an icon that shows nothing true is worse than none
-            log.exception("tray_failed")
+        stumbles = 0
+        while stumbles < STUMBLES:
+            try:
+                if not self._step():
+                    break
+                stumbles = 0
+            except Exception:  # the edge of a thread; whatever it was, the server still wants looking after
+                log.exception("tray_stumbled")
+                stumbles += 1
         self._adapter.close()
 
     def _step(self) -> bool:
@@ -142,9 +147,9 @@ class Application:
             self._tell(Message("No browser opened", "hearthbeat login prints a link that logs in."))
 
     def _begin_backup(self) -> None:
-        told = self._client().back_up()
+        told, running = self._client().back_up()
         self._controller.look_closer()
-        self._backup_asked_at = time.monotonic()
+        self._backup_asked_at = time.monotonic() if running else None
         self._tell(Message("Backup", told))
 
     def _watch_backup(self, known: Known, state: State) -> None:

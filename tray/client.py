@@ -40,9 +40,10 @@ class Client:
         path = self._ask("POST", f"control/login-link?page={page}").get("path")
         return f"{self._presence.url}{path}"
 
-    def back_up(self) -> str:
-        """Begin a backup and return what the server says to that. Raises `NoAnswer`."""
-        return str(self._ask("POST", "control/backup").get("told"))
+    def back_up(self) -> tuple[str, bool]:
+        """Begin a backup and return what the server says to that, and whether it still runs. Raises `NoAnswer`."""
+        told = self._ask("POST", "control/backup")
+        return str(told.get("told")), bool(told.get("running"))
 
     def stop(self) -> None:
         """Ask the server to end; it has not yet when this returns. Raises `NoAnswer`."""

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from appliance.api.guards import header_text, is_loopback
 from appliance.api.routes import Answer, Call, Query, Route
+from appliance.domain.job import Outcome
 from appliance.foundation.errors import ControlRefused
 from appliance.services.control import Control
 
@@ -50,9 +51,10 @@ class LinkAnswer(BaseModel):
 
 
 class DoneAnswer(BaseModel):
-    """What was begun."""
+    """What was begun. A backup that is `running` is told of by `/control/status` later."""
 
     told: str
+    running: bool = False
 
 
 def show_standing(call: Call) -> Answer:
@@ -85,13 +87,14 @@ def make_link(call: Call) -> Answer:
 def back_up(call: Call) -> Answer:
     """Begin a backup."""
     run = _admitted(call).back_up()
-    return Answer({"told": run.told or "The backup has begun."})
+    running = run.outcome is Outcome.RUNNING
+    return Answer({"told": "The backup has begun." if running else run.told, "running": running})
 
 
 def stop(call: Call) -> Answer:
     """End the server."""
     _admitted(call).end()
-    return Answer({"told": "Hearthbeat stops."})
+    return Answer({"told": "Hearthbeat stops.", "running": True})
 
 
 def _admitted(call: Call) -> Control:

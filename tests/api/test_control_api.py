@@ -107,7 +107,8 @@ def test_a_link_sets_up_first_and_logs_in_afterwards(ask_control, app, services)
 
 
 def test_a_backup_is_begun(ask_control, services):
-    assert ask_control("POST", "backup").get_json()["told"]
+    told = ask_control("POST", "backup").get_json()
+    assert told == {"told": "There is nothing to back up yet.", "running": False}
     [job] = [state for state in services.upkeep.listed() if state.job.name == "backup"]
     assert job.last is not None
 

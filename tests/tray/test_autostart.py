@@ -14,7 +14,7 @@ import pytest
 from tests.fixtures.program import ROOT, environment
 from tray.autostart import command_for, is_stale, launchd, registry, systemd, ways, xdg
 
-AWKWARD = [sys.executable, "-m", "appliance", "tray", "--data-dir", '/tmp/50% of "Anna\'s" $HOME `x` \\ ä']
+AWKWARD = [sys.executable, "-m", "appliance", "tray", "--data-dir", '/srv/50% of "Anna\'s" $HOME `x` \\ ä']
 
 
 def hearthbeat(home, *words, **variables):

@@ -147,7 +147,7 @@ def test_what_is_wanted_of_it_really_happens(desktop, tray_of):
     desktop.notified.clear()
     desktop.choose(place_of(Action.BACKUP))
     wait_until(lambda: desktop.notified, within_s=20)
-    assert desktop.notified[0][0] == "Backup"
+    assert desktop.notified == [("Backup", "There is nothing to back up yet.")]
 
     desktop.choose(place_of(Action.STOP))
     is_here(desktop, Kind.STOPPED)

@@ -108,10 +108,13 @@ class DbusAdapter:
             [f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{WATCHER}'"],
         )
         await self._register()
-        await self._closed.wait()
+        cut_off = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # the session ended
+        closed = asyncio.ensure_future(self._closed.wait())
+        await asyncio.wait((closed, cut_off), return_when=asyncio.FIRST_COMPLETED)
+        closed.cancel()
         bus.disconnect()
-        with suppress(Exception):  # it may have been cut off already; the icon is gone either way
-            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        with suppress(Exception):  # how it was cut off does not matter; the icon is gone either way
+            await cut_off
 
     async def _register(self) -> None:
         assert self._bus is not None  # noqa: S101  it is connected before anybody asks
