@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SERVICE = "_hearthbeat._tcp.local."
 LOOKED_EVERY_S = 15.0
-PROBE_MS = 700
+# Whoever has just answered everybody keeps silent for a second (RFC 6762, section 6).
+ANSWERED_WITHIN_MS = 2_000
 MOST_NAMES = 99
 KEPT = "host-name"
 _LABEL = re.compile(r"hearthbeat(-\d{1,2})?")
@@ -148,7 +149,7 @@ def _looked_up(voice: Zeroconf, label: str) -> set[str]:
     )
 
     host = AddressResolver(f"{label}.local.")
-    return set(host.parsed_addresses()) if host.request(voice, PROBE_MS) else set()
+    return set(host.parsed_addresses()) if host.request(voice, ANSWERED_WITHIN_MS) else set()
 
 
 def _names(first: str | None) -> list[str]:

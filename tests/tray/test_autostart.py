@@ -190,4 +190,3 @@ def test_the_command_switches_shows_and_never_leaves_two_that_fight(tmp_path):
     assert (stale.returncode, "not there any more" in stale.stdout) == (1, True)
     assert hearthbeat(tmp_path, "off").returncode == 0
     assert not unit.exists()
-    assert "starts nothing" in hearthbeat(tmp_path, "status").stdout
