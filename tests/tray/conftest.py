@@ -21,6 +21,7 @@ from PIL import Image, ImageChops, ImageGrab, ImageStat
 from tests.fixtures.program import ROOT, environment
 from tests.fixtures.waiting import wait_until
 from tests.tray.notifications_service import Notifications
+from tray.adapters.dbus_adapter import host_trouble
 from tray.icons import picture
 from tray.state import Kind
 
@@ -205,7 +206,10 @@ def _panel(desktop: Desktop) -> Iterator[None]:
             ["xfce4-panel", "--disable-wm-check"], env=desktop.environment(), stdout=said, stderr=said
         )
     with _ended(panel):
-        wait_until(lambda: desktop.screen().getpixel((400, 16)) != (0, 0, 0), within_s=30)
+        wait_until(lambda: desktop.screen().getpixel((400, 16)) != (0, 0, 0), within_s=60)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DBUS_SESSION_BUS_ADDRESS", desktop.variables["DBUS_SESSION_BUS_ADDRESS"])
+            wait_until(lambda: host_trouble() is None, within_s=60)
         yield
 
 

@@ -35,7 +35,7 @@ class Shown:
         for line in self.process.stdout:
             self.lines.put(line.strip())
 
-    def told(self, within_s=20):
+    def told(self, within_s=60):
         return self.lines.get(timeout=within_s)
 
     def say(self, line):

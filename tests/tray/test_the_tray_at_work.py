@@ -22,7 +22,8 @@ from tests.tray.views import VIEWS
 from tray.menu import Action
 from tray.state import Kind
 
-READY_S = 60
+READY_S = 90
+pytestmark = pytest.mark.timeout(400)  # several starts of a server, on a machine that may be busy
 
 
 class Tray:
