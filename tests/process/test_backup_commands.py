@@ -11,7 +11,7 @@ import pytest
 
 from tests.fixtures.documents import document, hours, metric
 from tests.fixtures.http import RealPhone
-from tests.fixtures.program import environment, hearthbeat
+from tests.fixtures.program import environment, hearthbeat, new_key
 from tests.fixtures.waiting import wait_until
 from tests.process.conftest import engines_of
 
@@ -29,10 +29,7 @@ def series(phone):
 @pytest.fixture
 def phone(start_program, data_dir):
     """A phone that has sent three days to a running server."""
-    key = hearthbeat(
-        "key", "create", "Phone", "--scope", "ingest,read,admin", data_dir=data_dir
-    ).stdout.strip()
-    phone = RealPhone(start_program(data_dir).url, key)
+    phone = RealPhone(start_program(data_dir).url, new_key(data_dir))
     for day in DAYS:
         assert phone.post(steps_of(day))[0] == 200
     return phone

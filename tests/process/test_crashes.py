@@ -27,7 +27,7 @@ from tests.fixtures.faults import (
     post_once,
 )
 from tests.fixtures.http import RealPhone
-from tests.fixtures.program import Program, hearthbeat
+from tests.fixtures.program import Program, new_key
 from tests.fixtures.waiting import wait_until
 from tests.process.conftest import engines_of
 
@@ -133,12 +133,7 @@ def crash(
 def test_thirty_kills_under_eight_uploaders_lose_and_double_nothing(faults, data_dir, record_property):
     options = ["--limit-requests-per-hour", "1000000"]
     program = faults.start(data_dir, *options)
-    keys = {
-        person: hearthbeat(
-            "key", "create", "Phone", "--scope", "ingest,read,admin", "--person", person, data_dir=data_dir
-        ).stdout.strip()
-        for person in PEOPLE
-    }
+    keys = {person: new_key(data_dir, person=person) for person in PEOPLE}
     uploaders = Uploaders([RealPhone(program.url, keys[PEOPLE[n % len(PEOPLE)]]) for n in range(UPLOADERS)])
     dice = random.Random(SEED)
     recoveries: list[tuple[float, str, str]] = []
@@ -237,7 +232,7 @@ def assert_nothing_is_lost_or_doubled(
 )
 def test_a_stop_finishes_what_is_under_way(faults, data_dir, step, options):
     program = faults.start(data_dir, *options)
-    phone = RealPhone(program.url, hearthbeat("key", "create", "Phone", data_dir=data_dir).stdout.strip())
+    phone = RealPhone(program.url, new_key(data_dir))
     faults.ask_for(step)
     with ThreadPoolExecutor(1) as aside:
         answer = aside.submit(post_once, phone, steps(point("2026-08-07 10:00", 300)))

@@ -17,7 +17,7 @@ import pytest
 from tests.fixtures.documents import document, hours, metric, spelt, when
 from tests.fixtures.faults import ENGINE_FAULTS, Faults, ask_database, kill_program, post_once
 from tests.fixtures.http import RealPhone
-from tests.fixtures.program import Program, hearthbeat
+from tests.fixtures.program import Program, new_key
 from tests.fixtures.records import a_mood
 from tests.fixtures.waiting import wait_until
 from tests.process.conftest import engines_of
@@ -107,8 +107,7 @@ def steps_of_one_upload(faults: Faults, phone: RealPhone, program: Program) -> l
 
 
 def a_phone(program: Program) -> RealPhone:
-    words = ("key", "create", "Phone", "--scope", "ingest,read,admin")
-    return RealPhone(program.url, hearthbeat(*words, data_dir=program.data_dir).stdout.strip())
+    return RealPhone(program.url, new_key(program.data_dir))
 
 
 def assert_all_days_are_true(phone: RealPhone, count: int) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from tests.fixtures.documents import document, metric, point, when
 from tests.fixtures.http import RealPhone
-from tests.fixtures.program import hearthbeat
+from tests.fixtures.program import new_key
 
 SECONDS = float(os.environ.get("MANY_PHONES_SECONDS", "5"))
 THREADS = 8
@@ -37,14 +37,9 @@ def a_window(dice):
     ), set(hours)
 
 
-def make_key(data_dir, person):
-    words = ("key", "create", "Phone", "--scope", "ingest,read,admin", "--person", person)
-    return hearthbeat(*words, data_dir=data_dir).stdout.strip()
-
-
 def test_overlapping_windows_from_many_threads_end_in_exact_sums(start_program, data_dir, record_property):
     program = start_program(data_dir)
-    keys = [make_key(data_dir, person) for person in ("Anna", "Ben")]
+    keys = [new_key(data_dir, person=person) for person in ("Anna", "Ben")]
     status, made = RealPhone(program.url, keys[0]).ask("POST", "/api/v1/keys", {"name": "Another of Anna's"})
     assert status == 201, made
     keys.append(made["key"])

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from appliance.domain.key import Scope
 from tests.fixtures.http import RealPhone
-from tests.fixtures.program import hearthbeat
+from tests.fixtures.program import new_key
 
 MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def key(serving):
-    words = ("key", "create", "Wire", "--scope", "ingest,read")
-    return hearthbeat(*words, data_dir=serving.data_dir).stdout.strip()
+    return new_key(serving.data_dir, (Scope.INGEST, Scope.READ))
 
 
 def exchange(serving, *parts):

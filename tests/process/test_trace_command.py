@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from appliance.domain.key import Scope
 from tests.fixtures.documents import hours, steps
 from tests.fixtures.http import RealPhone
-from tests.fixtures.program import Starter, hearthbeat
+from tests.fixtures.program import Starter, hearthbeat, new_key
 from tests.fixtures.waiting import wait_until
 
 BODY = steps(*hours("2026-08-07", range(1, 25)))
@@ -20,7 +21,7 @@ def traced(tmp_path_factory):
     starter = Starter()
     program = starter(tmp_path_factory.mktemp("traced") / "data", "--sync-upload-mb", "1")
     data_dir = program.data_dir
-    key = hearthbeat("key", "create", "Phone", "--scope", "ingest,read", data_dir=data_dir).stdout.strip()
+    key = new_key(data_dir, (Scope.INGEST, Scope.READ))
     phone = RealPhone(program.url, key)
     assert phone.post(BODY, **{"X-Request-ID": "taken"})[0] == 200
     assert RealPhone(program.url, "hb_wrong").post(BODY, **{"X-Request-ID": "refused"})[0] == 401
