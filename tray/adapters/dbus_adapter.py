@@ -66,7 +66,8 @@ class DbusAdapter:
     def run(self) -> None:
         """Show the icon until `close`."""
         try:
-            self._loop.run_until_complete(self._shown())
+            with suppress(OSError, EOFError):  # the session ended while the icon was just coming up
+                self._loop.run_until_complete(self._shown())
         finally:
             self._loop.close()
 
