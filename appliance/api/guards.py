@@ -17,7 +17,7 @@ from appliance.domain.presented import MENDS, Presented, Refusal, read_presented
 from appliance.domain.session import COOKIE, Visitor, is_from_own_page
 from appliance.domain.text import storable_text
 from appliance.foundation.errors import ForeignPage, HostRejected
-from appliance.foundation.network import HOME_SUFFIXES
+from appliance.foundation.network import HOME_SUFFIXES, bare_name
 from appliance.foundation.steps import Trace
 from appliance.services import Services
 
@@ -121,8 +121,7 @@ def stand_guard(app: Flask, services: Services) -> None:
 
 def _is_own_host(host: str, own_names: set[str]) -> bool:
     """Whether the Host header names this machine: an address, a local name. Guards against DNS rebinding."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    name = name.strip("[]").rstrip(".").casefold()
+    name = bare_name(host)
     if name in own_names or name.endswith(HOME_SUFFIXES):
         return True
     try:

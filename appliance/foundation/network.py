@@ -15,7 +15,7 @@ _VIRTUAL = re.compile(
     re.IGNORECASE,
 )
 _VPN = re.compile(r"tun|tap|wg|utun|ppp|ipsec|tailscale|zt|nordlynx|proton|vpn|gpd", re.IGNORECASE)
-
+_PORT = re.compile(r":\d*\Z", re.ASCII)
 
 # Endings that routers give to names at home and nobody on the internet can register. Just any ending after our own
 # name would not do: “localhost.” and the usual names of small computers can be put before every domain.
@@ -57,9 +57,15 @@ def lan_address() -> str | None:
     return None if address.startswith("127.") else address
 
 
+def bare_name(place: str) -> str:
+    """Return a host's name or address without its port, an IPv6 address without brackets, as names are compared."""
+    name = _PORT.sub("", place) if "]" in place or place.count(":") == 1 else place
+    return name.strip("[]").rstrip(".").casefold()
+
+
 def is_at_home(place: str) -> bool:
     """Whether an address or name, with or without a port, can only be a machine in the same house."""
-    name = re.sub(r":\d+$", "", place).strip("[]").rstrip(".").casefold()
+    name = bare_name(place)
     try:
         return ipaddress.ip_address(name).is_private
     except ValueError:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import random
-import shutil
 import statistics
 import tempfile
 import time
@@ -29,6 +27,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from appliance.demo.life import posts
 from tests.bench.intake import _document, _poster, _text
+from tests.fixtures.browser import chromium_program
 from tests.fixtures.program import Program, Starter, hearthbeat
 
 DAYS = 365
@@ -176,11 +175,10 @@ def _time_server(program: Program, cookie: str, post: Callable[[bytes, str], dic
 
 
 def _time_browser(program: Program, cookie: str) -> None:
-    path_of = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     print(f"\n{'browser, ms':<42}{'painted':>9}{'chart':>9}{'kB sent':>9}{'of it JS':>9}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path_of, args=["--disable-background-networking"]
+            executable_path=chromium_program(), args=["--disable-background-networking"]
         )
         for path in PAGES:
             painted, chart, sent, script = zip(
