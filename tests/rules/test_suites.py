@@ -5,11 +5,18 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from tests.rules.repository import PACKAGES, ROOT, files, relative
 
+HERE = Path(__file__)
+DECIDES_WHAT_RUNS = {
+    *("python_files", "python_functions", "norecursedirs", "collect_ignore", "collect_ignore_glob"),
+    *("pytest_ignore_collect", "pytest_collect_file", "__test__", "deselect"),
+}
 SKIPS = {
     "marker": "import pytest\n@pytest.mark.skip(reason='no')\ndef test_it(): pass\n",
     "call": "import pytest\ndef test_it(): pytest.skip('no')\n",
@@ -54,10 +61,19 @@ def run_pytest_in(folder, **environment):
 
 
 def test_every_file_with_a_test_is_collected():
-    result = run_pytest("--collect-only", "-q")
-    assert result.returncode == 0, result.stdout
-    collected = {line.partition("::")[0] for line in result.stdout.splitlines() if "::" in line}
-    assert sorted(collected) == sorted(files_with_tests())
+    # By its name, as pytest finds files where nothing is set otherwise; and nothing is.
+    names = {path.rpartition("/")[2] for path in files_with_tests()}
+    assert [name for name in sorted(names) if not re.fullmatch(r"test_\w+\.py", name)] == []
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    assert settings["ini_options"].keys().isdisjoint(DECIDES_WHAT_RUNS)
+    assert [
+        relative(path)
+        for path in files()
+        if relative(path).startswith("tests/")
+        and path.suffix == ".py"
+        and path != HERE
+        and DECIDES_WHAT_RUNS & set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+    ] == []
 
 
 def test_every_folder_mirrors_a_part_or_is_a_suite_of_its_own():
