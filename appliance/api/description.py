@@ -145,9 +145,9 @@ def _answer(route: Route) -> dict[str, Any]:
     if route.answer is not None:
         schema = _reference(route.answer)
         content = {"type": "array", "items": schema} if route.answer_is_list else schema
-        told["content"] = {route.media_type: {"schema": content}}
+        told["content"] = {media_type: {"schema": content} for media_type in route.media_types}
     elif route.status != 204:
-        told["content"] = {route.media_type: {}}
+        told["content"] = {media_type: {} for media_type in route.media_types}
     return told
 
 
@@ -197,7 +197,7 @@ def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
             "Give the page its looks",
             None,
             query=Query,
-            media_type="text/css",
+            media_types=("text/css",),
         ),
         Route("GET", "/api/v1/openapi.json", show_description, "Describe the API", None, query=Query),
         Route(
@@ -207,7 +207,7 @@ def routes(table: Callable[[], tuple[Route, ...]]) -> tuple[Route, ...]:
             "Show the description as a page",
             None,
             query=Query,
-            media_type="text/html",
+            media_types=("text/html",),
         ),
     )
 

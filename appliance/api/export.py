@@ -175,6 +175,6 @@ ROUTES = (
         "Give everything held as a file",
         Scope.READ,
         query=ExportQuery,
-        media_type="text/csv",
+        media_types=tuple(told.partition(";")[0] for told in CONTENT_TYPES.values()),
     ),
 )

@@ -59,5 +59,5 @@ ROUTES = (
     Route("GET", "/healthz", alive, "Say that the process answers", None, AliveAnswer),
     Route("GET", "/readyz", ready, "Say whether the work can be done", None, ReadyAnswer),
     Route("GET", "/api/v1/status", show_status, "Give a summary", Scope.READ, StatusAnswer, Query),
-    Route("GET", "/metrics", show_telemetry, "Prometheus metrics", None, media_type="text/plain"),
+    Route("GET", "/metrics", show_telemetry, "Prometheus metrics", None, media_types=("text/plain",)),
 )

@@ -91,7 +91,7 @@ class Route:
     admits_itself: bool = False
     owner_only: bool = False
     status: int = 200
-    media_type: str = "application/json"
+    media_types: tuple[str, ...] = ("application/json",)
     answer_is_list: bool = False
 
 

@@ -173,6 +173,6 @@ ROUTES = (
         "Give the exact bytes of an upload back",
         Scope.READ,
         query=Query,
-        media_type="application/octet-stream",
+        media_types=("application/octet-stream",),
     ),
 )

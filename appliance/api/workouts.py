@@ -359,6 +359,6 @@ ROUTES = (
         "Give the route of a workout as GeoJSON or GPX",
         Scope.READ,
         query=RouteQuery,
-        media_type="application/geo+json",
+        media_types=("application/geo+json",),
     ),
 )

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from appliance.api.export import Format
 from appliance.api.table import ROUTES
 from tests.fixtures.documents import document, hours, metric, point
 
@@ -209,3 +210,11 @@ def test_every_answer_forbids_what_nobody_needs(app, phone):
         assert headers["Referrer-Policy"] in ("no-referrer", "same-origin"), path
         assert "default-src 'none'" in headers["Content-Security-Policy"], path
         assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize("written", list(Format))
+def test_an_export_is_of_a_type_that_is_described(described, phone, written):
+    answer = phone.client.get(f"/api/v1/export?format={written}", headers={"X-API-Key": phone.key})
+    told = described["paths"]["/api/v1/export"]["get"]["responses"]["200"]["content"]
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].split(";")[0] in told
