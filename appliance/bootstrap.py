@@ -50,6 +50,7 @@ from appliance.services.export import Export
 from appliance.services.glance import Glances
 from appliance.services.health import Health
 from appliance.services.holdings import Holdings
+from appliance.services.importing import Importing
 from appliance.services.keys import Keys
 from appliance.services.lookup import Lookup
 from appliance.services.own_metrics import OwnMetrics
@@ -243,6 +244,7 @@ def open_services(
             sources=Sources(database, catalogue),
             sleep=Sleep(database, catalogue),
             replaying=Replaying(database, catalogue, understanding, space, clock),
+            importing=Importing(database, catalogue, understanding, space, clock),
             advising=Advising(database),
             workouts=Workouts(database, catalogue),
             records=Records(database),

@@ -32,6 +32,9 @@ class Kind(StrEnum):
     CYCLE = "cycle"
     HEART_NOTIFICATION = "heart_notifications"
     SLEEP = "sleep"
+    EVENT = "events"
+    CORRELATION = "correlations"
+    ACTIVITY_SUMMARY = "activity_summaries"
     OTHER = "other"
 
 

@@ -67,7 +67,8 @@ class Batch:
     where the person was) in days since 1970-01-01, values in the unit of the key. `value`, `minimum` and `maximum` are None where the phone sent none; the last two columns are empty
     when no sample has either. `item` is the position of the upload's item that a sample came from; two samples may
     share one (a blood pressure). `extra` holds further fields of the item as sent (meal time, reason), by
-    position. `cut` names the starts of buckets that the export window may have cut.
+    position. `cut` names the starts of buckets that the export window may have cut. `cut_to_seconds`: the starts lost
+    their fractions, so that one may stand for several samples.
     """
 
     key: SeriesKey
@@ -82,6 +83,7 @@ class Batch:
     maximum: list[float | None] = field(default_factory=list)
     extra: dict[int, dict[str, Any]] = field(default_factory=dict)
     cut: frozenset[int] = frozenset()
+    cut_to_seconds: bool = False
 
     def __len__(self) -> int:
         return len(self.start)

@@ -34,6 +34,11 @@ _WHOLE_WINDOWS = {
 }
 
 
+# What is kept of an imported file: not its bytes, which may be gigabytes, but what of it was set aside. It cannot be
+# read again.
+IMPORTED = "application/vnd.hearthbeat.import+json"
+
+
 class UploadState(StrEnum):
     """How far an upload has come.
 

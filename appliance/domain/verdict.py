@@ -16,6 +16,9 @@ from appliance.domain.sample import Batch, Stored
 
 TOLERANCE = 1e-9  # relative; the same reading sent once in kJ and once in kcal differs in the last digits
 
+# Files tell about six digits, in the unit a person has chosen to see.
+FILE_TOLERANCE = 1e-5
+
 
 class Verdict(IntEnum):
     """What becomes of a sample. Of an item's several samples the highest verdict is the item's."""
@@ -53,6 +56,8 @@ def judge(batch: Batch, held: Stored | None, upload_id: int) -> Judgement:
     first one told is nearest to where the person was.
     """
     count = len(batch)
+    if batch.cut_to_seconds:
+        _place_twins(batch, held)
     survivors: Iterable[int] = range(count)
     if len(set(batch.start)) == count:
         if not held:
@@ -77,6 +82,42 @@ def judge(batch: Batch, held: Stored | None, upload_id: int) -> Judgement:
         elif verdict is Verdict.REVISED:
             judgement.update.append(position)
     return judgement
+
+
+def _place_twins(batch: Batch, held: Stored | None) -> None:
+    """Give each sample of a batch a start of its own, or that of the held sample it is.
+
+    Starts that lost their fractions may stand for several samples: a second one goes some microseconds later. It is
+    the same as a held one when the value agrees as far as files tell it and the duration does, or one of the two
+    does not know it; then it takes over the digits that are held, so that a change of units changes nothing.
+    """
+    held_at = {start: n for n, start in enumerate(held.start)} if held else {}
+    if len(set(batch.start)) == len(batch) and held_at.keys().isdisjoint(batch.start):
+        return
+    placed: dict[int, int] = {}
+    for position, at in enumerate(batch.start):
+        start = at
+        while (n := placed.get(start)) is not None or start in held_at:
+            if n is not None:
+                value, duration = batch.value[n], batch.duration[n]
+            else:
+                assert held is not None  # noqa: S101  a place in it was found
+                value, duration = held.value[held_at[start]], held.duration[held_at[start]]
+            if _as_good_as_same(value, batch.value[position]) and (
+                duration == batch.duration[position] or not duration or not batch.duration[position]
+            ):
+                batch.value[position] = value
+                batch.duration[position] = batch.duration[position] or duration
+                break
+            start += 1
+        batch.start[position] = start
+        placed.setdefault(start, position)
+
+
+def _as_good_as_same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one == other or abs(one - other) <= FILE_TOLERANCE * max(abs(one), abs(other))
 
 
 def _is_held_as_it_is(batch: Batch, held: Stored) -> bool:

@@ -3,6 +3,7 @@
     HearthbeatError
     ├── RequestError            what was asked cannot be done as asked
     │   ├── MalformedUpload     400   the body is not what it claims to be
+    │   ├── UnreadableExport    400   a file to import is none that we read
     │   ├── BadQuery            400   a parameter of a read is off
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
@@ -73,6 +74,13 @@ class MalformedUpload(RequestError):
 
     code = "malformed_upload"
     title = "The upload cannot be read"
+
+
+class UnreadableExport(RequestError):
+    """A file that was given to be imported is empty, cut, damaged, locked or something else."""
+
+    code = "unreadable_export"
+    title = "This cannot be imported"
 
 
 class BadQuery(RequestError):

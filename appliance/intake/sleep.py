@@ -52,7 +52,7 @@ _TIMES = ("sleepStart", "sleepEnd", "inBedStart", "inBedEnd")
 _OF_A_SESSION = {name.casefold() for name in (*FIELDS.values(), *_TIMES)}
 
 # HealthKit's numbers (HKCategoryValueSleepAnalysis), which the catalogue has the words for.
-_STAGES = {
+STAGES = {
     0: SleepStage.IN_BED,
     1: SleepStage.ASLEEP,
     2: SleepStage.AWAKE,
@@ -123,7 +123,7 @@ class SleepReader:
         word = storable_text(str(word), WORD_LENGTH)
         raw = self._catalogue.categories[SLEEP].raw_value(word)
         if raw is not None:
-            return _STAGES[raw]
+            return STAGES[raw]
         key = self._catalogue.words.key(Kind.SLEEP, "stage", word)
         if key is None:
             raise Unreadable(Reason.NOT_READ_YET, f"“{word}” is no word for a stage that we know yet.")

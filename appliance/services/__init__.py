@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appliance.services.glance import Glances
     from appliance.services.health import Health
     from appliance.services.holdings import Holdings
+    from appliance.services.importing import Importing
     from appliance.services.keys import Keys
     from appliance.services.lookup import Lookup
     from appliance.services.own_metrics import OwnMetrics
@@ -66,6 +67,7 @@ class Services:
     sources: Sources
     sleep: Sleep
     replaying: Replaying
+    importing: Importing
     advising: Advising
     workouts: Workouts
     records: Records

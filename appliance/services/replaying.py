@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from appliance.catalog.load import Catalogue
 from appliance.domain.record import Kind
-from appliance.domain.upload import Upload, UploadState
+from appliance.domain.upload import IMPORTED, Upload, UploadState
 from appliance.domain.verdict import Verdict
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import Conflict, NotFound, RequestError
@@ -178,7 +178,7 @@ class Replaying:
         lock_person(connection, person_id)  # before the look: another replay may be writing its receipt
         settled = uploads.find(connection, person_id, upload_id)
         body = uploads.body_of(connection, person_id, upload_id)
-        if settled is None or body is None:
+        if settled is None or body is None or settled.upload.content_type == IMPORTED:
             report.without_body += 1
             return
         packed = settled.upload.content_encoding not in ("", "identity")

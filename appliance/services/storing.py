@@ -162,7 +162,10 @@ def _windows(state: SeriesState, batch: Batch) -> list[Window]:
     ordered = starts if all(map(le, starts, starts[1:])) else sorted(starts)
     gaps = [n for n, gap in enumerate(map(sub, ordered[1:], ordered), 1) if gap > _GAP_US]
     edges = [0, *gaps, len(ordered)]
-    return [Window(state.series_id, ordered[begin], ordered[end - 1]) for begin, end in pairwise(edges)]
+    beyond = SECOND_US if batch.cut_to_seconds else 0  # where several of one second may have been put
+    return [
+        Window(state.series_id, ordered[begin], ordered[end - 1] + beyond) for begin, end in pairwise(edges)
+    ]
 
 
 def _rows_of_batch(batch: Batch, positions: Sequence[int], told: int) -> Rows:

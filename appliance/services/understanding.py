@@ -89,6 +89,10 @@ class Understanding:
         person = people.find(connection, upload.person_id)
         reading = read_document(document, self._catalogue, upload.automation, person.zone)
         passed("read", items=sum(reading.received.values()))
+        return self.store(connection, upload, reading)
+
+    def store(self, connection: Connection, upload: Upload, reading: Reading) -> Understood:
+        """Store what was read, and keep what was set aside. Takes the person's lock until the transaction ends."""
         lock_person(connection, upload.person_id)
         passed("locked")
         rule_of = rules_of(connection, upload.person_id, self._catalogue)

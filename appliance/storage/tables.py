@@ -196,6 +196,28 @@ upload = Table(
     Index("upload_key_id_received_at_idx", "key_id", "received_at"),
 )
 
+import_run = Table(
+    "import_run",
+    metadata,
+    Column("person_id", BigInteger, ForeignKey("person.person_id", ondelete="CASCADE"), primary_key=True),
+    Column("upload_id", BigInteger, primary_key=True, comment="What it brought is of this upload"),
+    Column("digest", LargeBinary, nullable=False, comment="Of the file's bytes, so that it is known again"),
+    Column("name", Text, nullable=False, comment="Of the file, as a person knows it"),
+    Column("state", Text, nullable=False),
+    Column("done", BigInteger, nullable=False, server_default="0", comment="Bytes read and committed"),
+    Column("total", BigInteger, nullable=False, server_default="0", comment="Bytes to read"),
+    Column("elements", BigInteger, nullable=False, server_default="0", comment="Elements or items read"),
+    Column("content", JSONB, nullable=False, server_default="{}", comment="What the file tells of itself"),
+    Column("kinds", JSONB, nullable=False, server_default="{}", comment="What became of its items, by kind"),
+    Column("metrics", JSONB, nullable=False, server_default="{}", comment="The same of its samples, by metric"),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False, comment="When it was last known to be at work"),
+    Column("finished_at", Instant),
+    CheckConstraint("state IN ('running', 'stopped', 'done', 'cut', 'undone')", name="state"),
+    Index("import_run_person_id_digest_idx", "person_id", "digest"),
+    comment="Files of a person's past that were, or are being, imported",
+)
+
 source = Table(
     "source",
     metadata,

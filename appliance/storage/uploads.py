@@ -95,16 +95,16 @@ def receive(
     connection: Connection,
     *,
     person_id: int,
-    key_id: int,
+    key_id: int | None,
     request_id: str,
     received_at: datetime,
-    due_at: datetime,
+    due_at: datetime | None,
     content_type: str,
     content_encoding: str,
     automation: Automation,
     body: bytes,
 ) -> Upload:
-    """Keep the exact bytes. They are durable once the transaction is committed."""
+    """Keep the exact bytes. They are durable once the transaction is committed. Without `due_at` no worker takes it."""
     values: dict[str, Any] = {
         "person_id": person_id,
         "key_id": key_id,
@@ -168,6 +168,12 @@ def body_of(connection: Connection, person_id: int, upload_id: int) -> bytes | N
         select(upload.c.body).where(upload.c.person_id == person_id, upload.c.upload_id == upload_id)
     ).scalar_one_or_none()
     return None if packed is None else zstandard.ZstdDecompressor().decompress(packed)
+
+
+def keep_instead(connection: Connection, person_id: int, upload_id: int, body: bytes) -> None:
+    """Keep other bytes of an upload than it began with: what of an import was set aside."""
+    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
+    _write(connection, person_id, upload_id, body=packed, size_bytes=len(body))
 
 
 def settle(

@@ -1,0 +1,91 @@
+"""Reading an export in a process of its own, so that parts are read and stored at the same time.
+
+A small one is read in this process: starting another takes longer than reading it. The other process is a fresh one
+on every system; a part goes over to it by a pipe that holds one, so it is never more than a part ahead.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.catalog.load import Catalogue, load_catalogue
+from appliance.domain.whereabouts import Whereabouts
+from appliance.foundation.errors import HearthbeatError
+from appliance.intake.apple.archive import open_archive
+from appliance.intake.apple.elements import NoElement
+from appliance.intake.apple.export import About, ExportReader, Part
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+PAYS_FROM = 32 << 20  # bytes of the main file: some 70,000 records
+
+
+class Parts:
+    """The parts of an export, once; `about` is complete when the last has been taken."""
+
+    def __init__(self, parts: Iterator[Part | About]) -> None:
+        self._parts = parts
+        self.about = About()
+
+    def __iter__(self) -> Iterator[Part]:
+        for part in self._parts:
+            if isinstance(part, About):
+                self.about = part
+            else:
+                yield part
+
+
+@contextmanager
+def reading(path: Path, catalogue: Catalogue, home: Whereabouts, *, skip: int = 0) -> Iterator[Parts]:
+    """Yield the parts of an export. Raises `UnreadableExport`, and `NoElement` while they are taken."""
+    with open_archive(path) as archive:
+        if archive.main.size < PAYS_FROM:
+            yield Parts(_read(ExportReader(archive, catalogue, home), skip))
+            return
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    # A daemon ends with us, however we end.
+    process = context.Process(target=_tell, args=(theirs, path, home, skip), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield Parts(_told(ours))
+    finally:
+        ours.close()
+        process.terminate()
+        process.join()
+
+
+def _read(reader: ExportReader, skip: int) -> Iterator[Part | About]:
+    yield from reader.parts(skip=skip)
+    yield reader.about
+
+
+def _tell(there: Connection, path: Path, home: Whereabouts, skip: int) -> None:
+    """Read in the other process, and send what was read. The other side may have gone."""
+    try:
+        with open_archive(path) as archive:
+            for told in _read(ExportReader(archive, load_catalogue(), home), skip):
+                there.send(told)
+    except BrokenPipeError:
+        pass
+    except (NoElement, HearthbeatError) as error:
+        there.send(error)
+
+
+def _told(here: Connection) -> Iterator[Part | About]:
+    while True:
+        try:
+            told = here.recv()
+        except EOFError as error:
+            raise HearthbeatError("Reading the file was broken off; give it again to go on.") from error
+        if isinstance(told, NoElement | HearthbeatError):
+            raise told
+        yield told
+        if isinstance(told, About):
+            return

@@ -1,0 +1,415 @@
+"""A whole export as a stream of parts, none larger than memory allows, each saying what a `Reading` says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from appliance.catalog.load import Catalogue
+from appliance.domain.quarantine import Reason
+from appliance.domain.record import Kind, Record
+from appliance.domain.sample import SECOND_US
+from appliance.domain.text import storable, storable_text
+from appliance.domain.whereabouts import Whereabouts
+from appliance.intake.apple.archive import Archive, Stream
+from appliance.intake.apple.ecgs import EcgReader
+from appliance.intake.apple.elements import INNER, Node, NoElement, Walk, parse
+from appliance.intake.apple.events import EventReader
+from appliance.intake.apple.heartbeats import EMPTY_LIST, USUAL_BEAT, beats_of
+from appliance.intake.apple.lanes import NAME_LENGTH, Lane, LaneReader, Lanes
+from appliance.intake.apple.metadata import metadata_of
+from appliance.intake.apple.summaries import SummaryReader
+from appliance.intake.apple.times import LENGTH, Instants, Places
+from appliance.intake.apple.workouts import WorkoutReader
+from appliance.intake.fields import RecordContext, Unreadable
+from appliance.intake.reading import SAMPLES, Reading
+from appliance.intake.timestamps import BadTimestamp, Timestamps
+
+RECORDS_A_PART = 50_000
+POINTS_A_PART = 400_000  # of routes and voltages
+ECGS_A_PART = 20
+MOST_KEPT_BYTES = 64 << 10  # of one damaged stretch
+MOST_REMEMBERED = 100_000
+
+CATEGORY = "HKCategoryTypeIdentifier"
+DAMAGED = "damaged"
+
+# What stands where in a record's line: creation, start and end follow each other, each as long as every other.
+_CREATED = b' creationDate="'
+_START = b'" startDate="'
+_END = b'" endDate="'
+_VALUE = b'" value="'
+_FIRST = len(_CREATED) + LENGTH
+_START_AT = _FIRST + len(_START)
+_SECOND = _START_AT + LENGTH
+_END_AT = _SECOND + len(_END)
+_TAIL = _END_AT + LENGTH
+
+# A device is told with the address it had in memory, which differs from record to record and says nothing.
+_VERSION_AND_DEVICE = re.compile(
+    rb'(?: sourceVersion="[^"<]*+")?(?: device="[^"<]*+")?(?=(?: unit="[^"<]*+")?\Z)'
+)
+
+Ending = tuple[dict[str, Any], str | None]
+
+
+class Part(NamedTuple):
+    """One part of an export. `done` and `total` count the bytes of the main file, `elements` those read until now."""
+
+    reading: Reading
+    done: int
+    total: int
+    elements: int
+
+
+@dataclass(slots=True)
+class About:
+    """What is known of an export as a whole, complete once its last part has been read.
+
+    `cut` says why not all of it could be read, None when it could. `mended` counts elements that were no XML and could
+    be put right, `nested` the copies inside of correlations, `skipped_routes` those nobody referred to.
+    """
+
+    locale: str = ""
+    exported_at: datetime | None = None
+    me: dict[str, str] = field(default_factory=dict)
+    elements: Counter[str] = field(default_factory=Counter)
+    mended: int = 0
+    nested: int = 0
+    cut: str | None = None
+
+
+class ExportReader:
+    """Reads one opened export for one person."""
+
+    def __init__(self, archive: Archive, catalogue: Catalogue, home: Whereabouts) -> None:
+        self.about = About()
+        self._archive = archive
+        self._catalogue = catalogue
+        self._places = Places(home)
+        self._instants = Instants()
+        self._context = RecordContext(catalogue, Timestamps(home.zone))
+        self._reading = Reading()
+        self._lanes = Lanes()
+        self._by_beginning: dict[bytes, Lane] = {}
+        self._by_short_beginning: dict[bytes, Lane] = {}
+        self._by_ending: dict[bytes, Ending] = {}
+        self._lane_reader = LaneReader(catalogue, self._places, self._set_aside)
+        self._events = EventReader(catalogue, self._lane_reader, self._set_aside, self._context)
+        self._workouts = WorkoutReader(archive, self._instants, self._places, self._context)
+        self._summaries = SummaryReader(catalogue, self._instants, self._places)
+        self._readers: dict[str, Callable[[Node], None]] = {
+            "Record": self._read_record,
+            "Workout": self._read_workout,
+            "Correlation": self._read_correlation,
+            "ActivitySummary": self._read_summary,
+            "ExportDate": self._read_date,
+            "Me": self._read_me,
+        }
+        self._records = 0
+        self._usual = 0
+        self._points = 0
+        self._kept = 0
+        self._content = b""
+
+    def parts(self, *, skip: int = 0) -> Iterator[Part]:
+        """Yield the parts of the export in the order of the file, then the ECGs.
+
+        `skip` leaves out what lies before this many bytes of the main file, as told by an earlier part's `done`.
+        Raises `NoElement` when the main file is none.
+        """
+        stream = self._archive.open(self._archive.main)
+        total = self._archive.main.size
+        walk = Walk(stream.read, self._take)
+        for _ in walk.steps():
+            self._tell_damage(walk)
+            if walk.offset <= skip:
+                self._forget()
+            elif self._records >= RECORDS_A_PART or self._points >= POINTS_A_PART:
+                yield self._part(walk.offset, total)
+        self._tell_damage(walk)
+        self._tell_ending(walk, stream)
+        yield self._part(walk.offset, max(total, walk.offset))
+        yield from self._read_ecgs(walk.offset, max(total, walk.offset))
+
+    def _part(self, done: int, total: int) -> Part:
+        for lane in self._lanes.take_all():
+            self._read_lane(lane)
+        self.about.elements["Record"] += self._usual
+        self._usual = 0
+        reading = self._reading
+        self._forget()
+        return Part(reading, done, total, self.about.elements.total())
+
+    def _forget(self) -> None:
+        self._lanes.take_all()
+        if self._lanes.is_crowded:
+            self._lanes = Lanes()
+            self._by_beginning.clear()
+            self._by_short_beginning.clear()
+        self._reading = Reading()
+        self._records = self._points = 0
+
+    def _read_lane(self, lane: Lane) -> None:
+        category = self._catalogue.category(lane.type) if lane.type.startswith(CATEGORY) else None
+        if category is not None:
+            self._events.read(category, lane, self._reading)
+        elif self._catalogue.metric(lane.type) or (lane.unit and not lane.type.startswith(CATEGORY)):
+            self._lane_reader.read_quantities(lane, self._reading)
+        else:
+            self._reading.received[SAMPLES] += len(lane)
+            for position in range(len(lane)):
+                self._not_read_yet(SAMPLES, lane.type, lane.told(position))
+
+    def _take(self, piece: bytes) -> bool:
+        """Take one element without its opening “<”; return whether it was one.
+
+        A record that stands there exactly as Apple writes them is cut at fixed places and not parsed.
+        """
+        at = piece.find(_CREATED)
+        if (
+            at < 0
+            or piece[at + _FIRST : at + _START_AT] != _START
+            or piece[at + _SECOND : at + _END_AT] != _END
+            or (lane := self._by_beginning.get(piece[:at]) or self._lane_beginning(piece[:at])) is None
+        ):
+            return self._take_any(piece)
+        tail = at + _TAIL
+        value: bytes | None
+        if piece.startswith(_VALUE, tail):
+            end = piece.find(b'"', tail + len(_VALUE))
+            value = piece[tail + len(_VALUE) : end]
+            ending = piece[end + 1 :]
+            if b"&" in value:
+                return self._take_any(piece)
+        elif piece.startswith(b'"', tail):
+            value, ending = None, piece[tail + 1 :]
+        else:
+            return self._take_any(piece)
+        start, finish = piece[at + _START_AT : at + _SECOND], piece[at + _END_AT : tail]
+        if ending != b"/>":
+            known = self._by_ending.get(ending) or self._read_ending(ending, start)
+            if known is None:
+                return self._take_any(piece)
+            extra, zone = known
+            if extra:
+                lane.extra[len(lane.start)] = extra
+            if zone:
+                lane.zones[len(lane.start)] = zone
+        lane.start.append(start)
+        lane.end.append(finish)
+        lane.value.append(value)
+        self._records += 1
+        self._usual += 1
+        return True
+
+    def _take_any(self, piece: bytes) -> bool:
+        found = piece.split(None, 1)[0] if piece else b""
+        if not found or found.rstrip(b"/>") in INNER:
+            return False
+        try:
+            node = parse(b"<" + piece)
+        except NoElement:
+            return False
+        self.about.mended += node.mended
+        self._content = piece
+        self._read_element(node)
+        return True
+
+    def _lane_beginning(self, beginning: bytes) -> Lane | None:
+        """Return the lane of records that begin so, None where these are no plain attributes of a record.
+
+        A beginning holds a device, and so a memory address of which there are many; what counts is remembered twice.
+        """
+        short = _VERSION_AND_DEVICE.sub(b"", beginning, 1)
+        lane = self._by_short_beginning.get(short)
+        if lane is None:
+            try:
+                told = parse(b"<" + short + b"/>")
+            except NoElement:
+                return None
+            if (
+                told.mended
+                or told.name != "Record"
+                or "type" not in told.attributes
+                or told.attributes.keys() - {"type", "sourceName", "unit"}
+            ):
+                return None
+            lane = self._lanes.lane(told.attributes)
+            self._by_short_beginning[short] = lane
+        if len(self._by_beginning) > MOST_REMEMBERED:
+            self._by_beginning.clear()
+        self._by_beginning[beginning] = lane
+        return lane
+
+    def _read_ending(self, ending: bytes, start: bytes) -> Ending | None:
+        """Return what follows a record's attributes: its metadata. None where it is not all of the usual shape."""
+        rest, count = ending, 0
+        if EMPTY_LIST[:20] in ending:
+            rest, count = USUAL_BEAT.subn(b"", ending)
+            rest = rest.replace(EMPTY_LIST, b"")
+        try:
+            told = parse(b"<Record" + rest)
+        except NoElement:
+            return None
+        if told.mended or told.attributes or any(child.name != "MetadataEntry" for child in told.children):
+            return None
+        extra, zone = metadata_of(told.children)
+        if not count:
+            if len(self._by_ending) > MOST_REMEMBERED:
+                self._by_ending.clear()
+            self._by_ending[ending] = found = extra, zone
+            return found
+        beats = [
+            (rate.decode("ascii", "replace"), clock.decode("utf-8", "replace"))
+            for rate, clock in USUAL_BEAT.findall(ending)
+        ]
+        return extra | self._beats(beats, start), zone
+
+    def _beats(self, beats: list[tuple[str, str]], start: bytes) -> dict[str, Any]:
+        try:
+            return beats_of(beats, self._instants.read(start))
+        except BadTimestamp:
+            return {}  # the record itself will be set aside for it
+
+    def _read_element(self, node: Node) -> None:
+        name = node.name
+        reader = self._readers.get(name)
+        self.about.elements[name if reader else "other"] += 1
+        if reader is not None:
+            reader(node)
+            return
+        kind = storable_text(name, NAME_LENGTH)
+        self._reading.received[kind] += 1
+        self._not_read_yet(kind, kind, self._as_told())
+
+    def _read_record(self, node: Node) -> None:
+        told = node.attributes
+        start = told.get("startDate", "")
+        if not told.get("type") or not start:
+            self._reading.received[SAMPLES] += 1
+            self._set_aside(
+                SAMPLES,
+                "",
+                Reason.MISSING_VALUE,
+                "The record does not tell what or when it was.",
+                self._as_told(),
+            )
+            return
+        lane = self._lanes.lane(told)
+        end, value = told.get("endDate") or start, told.get("value")
+        lane.odd |= len(start) != LENGTH or len(end) != LENGTH
+        metadata, zone = metadata_of(node.named("MetadataEntry"))
+        extra: dict[str, Any] = dict(metadata)
+        beats = [
+            (beat.attributes.get("bpm", ""), beat.attributes.get("time", ""))
+            for each in node.named("HeartRateVariabilityMetadataList")
+            for beat in each.children
+        ]
+        if beats:
+            extra |= self._beats(beats, start.encode())
+        lane.add(start.encode(), end.encode(), None if value is None else value.encode(), extra, zone)
+        self._records += 1
+
+    def _read_workout(self, node: Node) -> None:
+        self._read_one(Kind.WORKOUT, lambda position: self._workouts.read(node, position))
+
+    def _read_correlation(self, node: Node) -> None:
+        self.about.nested += len(node.named("Record"))
+        self._read_one(Kind.CORRELATION, lambda position: self._summaries.correlation(node, position))
+
+    def _read_summary(self, node: Node) -> None:
+        self._read_one(Kind.ACTIVITY_SUMMARY, lambda position: self._summaries.activity(node, position))
+
+    def _read_one(self, kind: Kind, read: Callable[[int], Record]) -> None:
+        position = self._reading.received[kind]
+        self._reading.received[kind] += 1
+        try:
+            record = read(position)
+        except Unreadable as fate:
+            self._set_aside(kind, kind, fate.reason, fate.detail, self._as_told())
+            return
+        except BadTimestamp as error:
+            why = f"A date cannot be read: {error}."
+            self._set_aside(kind, kind, Reason.BAD_TIMESTAMP, why, self._as_told())
+            return
+        self._reading.records.setdefault(kind, []).append(record)
+        self._points += sum(len(track.at) for track in record.tracks)
+        self._records += 10  # each is a statement of its own
+
+    def _read_date(self, node: Node) -> None:
+        try:
+            at = self._instants.read(node.attributes.get("value", "").encode())
+        except BadTimestamp:
+            return
+        self.about.exported_at = datetime.fromtimestamp(at / SECOND_US, UTC)
+
+    def _read_me(self, node: Node) -> None:
+        self.about.me = {
+            storable_text(name.removeprefix("HKCharacteristicTypeIdentifier"), NAME_LENGTH): storable_text(
+                value, NAME_LENGTH
+            )
+            for name, value in node.attributes.items()
+        }
+
+    def _read_ecgs(self, done: int, total: int) -> Iterator[Part]:
+        reader = EcgReader(self._catalogue, self._instants, self._places)
+        for member in self._archive.ending(".csv"):
+            content = self._archive.read(member)
+            if content is not None and not reader.is_ecg(content):
+                continue
+            self._content = content or b""
+            if content is None:
+                self._reading.received[Kind.ECG] += 1
+                why = "The file is damaged or too large."
+                self._set_aside(
+                    Kind.ECG, Kind.ECG, Reason.WRONG_SHAPE, why, {"file": storable_text(member.name)}
+                )
+                continue
+            self._read_one(Kind.ECG, partial(reader.read, content))
+            if self._reading.received[Kind.ECG] >= ECGS_A_PART:
+                yield self._part(done, total)
+        if self._reading.received:
+            yield self._part(done, total)
+
+    def _tell_damage(self, walk: Walk) -> None:
+        for damage in walk.damage:
+            self._reading.received[DAMAGED] += 1
+            self._set_aside(
+                DAMAGED,
+                DAMAGED,
+                Reason.WRONG_SHAPE,
+                f"At byte {damage.offset:,} of the file something is damaged or cut off.",
+                {"offset": damage.offset, "bytes": len(damage.content), "xml": _text(damage.content)},
+            )
+        walk.damage.clear()
+
+    def _tell_ending(self, walk: Walk, stream: Stream) -> None:
+        if stream.fault:
+            self.about.cut = f"The export's main file cannot be read to its end: {stream.fault}."
+        elif not walk.complete:
+            self.about.cut = "The export's main file ends too early: it was cut off."
+
+    def _as_told(self) -> dict[str, Any]:
+        return {"xml": _text(b"<" + self._content)}
+
+    def _not_read_yet(self, kind: str, name: str, item: Any) -> None:
+        detail = (
+            f"“{storable_text(name, NAME_LENGTH)}” is kept as it came and will be read by a later version."
+        )
+        self._set_aside(kind, name, Reason.NOT_READ_YET, detail, item)
+
+    def _set_aside(self, kind: str, name: str, reason: Reason, detail: str, item: Any) -> None:
+        path = f"data.elements[{self._kept}]"
+        self._kept += 1
+        self._reading.set_aside(kind, storable_text(name, NAME_LENGTH), path, reason, detail, item)
+
+
+def _text(content: bytes) -> str:
+    told: str = storable(content[:MOST_KEPT_BYTES].decode("utf-8", "replace"))
+    return told

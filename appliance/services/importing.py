@@ -1,0 +1,365 @@
+"""A person's past out of a file: Apple's export, taken over as one upload.
+
+It is read part by part, and each part is stored in a transaction of its own together with how far the import has
+come, so that memory stays flat, uploads go on beside it, and one that was stopped or killed goes on where it was when
+the same file is given again. What is stored goes the way of every upload, under the rules of truth. The file's bytes
+are not kept; what of it was set aside is, where the bytes of an upload are.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from appliance.catalog.load import Catalogue
+from appliance.domain.importing import ImportRun, ImportState
+from appliance.domain.upload import IMPORTED, Automation, Counts, ItemError, Receipt, Upload, UploadState
+from appliance.domain.whereabouts import Stay, Whereabouts
+from appliance.foundation.clock import Clock
+from appliance.foundation.errors import Conflict, HearthbeatError, NotFound, UnreadableExport
+from appliance.intake.apple.archive import content_hash, open_archive
+from appliance.intake.apple.aside import reading
+from appliance.intake.apple.elements import NoElement
+from appliance.intake.apple.export import About
+from appliance.intake.reading import SAMPLES, Reading
+from appliance.services.resolving import DAYS_AT_ONCE, resolve_days, rewrite
+from appliance.services.rules import RuleOf, rules_of
+from appliance.services.sleeping import Sleeping, is_derived
+from appliance.services.space import Space
+from appliance.services.understanding import ERRORS_TOLD, Understanding, Understood
+from appliance.storage import imports, people, quarantine, removal, series, uploads
+from appliance.storage.database import Database, lock_person
+
+# An import that has not been seen for longer than any part takes is not at work any more.
+LOST_AFTER = timedelta(minutes=5)
+MOST_ITEMS_KEPT = 20_000
+MOST_BYTES_KEPT = 32 << 20
+NAME_LENGTH = 200
+
+log = structlog.get_logger("hearthbeat.imports")
+
+Tell = Callable[[ImportRun], None]
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+
+class _TakenBack(Exception):
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+def _tell_nobody(_run: ImportRun) -> None:
+    pass
+
+
+class Importing:
+    """Imports files, lists imports and takes them back."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        understanding: Understanding,
+        space: Space,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._understanding = understanding
+        self._space = space
+        self._clock = clock
+
+    def export(
+        self,
+        person_id: int,
+        path: Path,
+        *,
+        name: str = "",
+        stays: Sequence[Stay] = (),
+        dry_run: bool = False,
+        on_progress: Tell = _tell_nobody,
+        stop: Callable[[], bool] = _never,
+    ) -> ImportRun:
+        """Import Apple's export: its zip, its folder or its main file.
+
+        `name` is what people call the file, where it is not the path's. `stays` are times the person spent in other
+        zones. `stop` is asked after each part; what was stopped goes on when the same file is given again. A file
+        that was imported before is known at once. A dry run does everything and takes it back. Raises
+        `UnreadableExport` before anything is stored, and `Conflict` while the same file is being imported.
+        """
+        with open_archive(path) as archive:  # looks whether it is one
+            self._space.refuse_unless_room(archive.size)
+        digest = content_hash(path)
+        with self._transactions(taken_back=dry_run) as transaction:
+            work = self._begin(transaction, person_id, (name or path.name)[:NAME_LENGTH], digest)
+            if work.run.known:
+                return work.run
+            home = Whereabouts(self._person_zone(transaction, person_id), stays)
+            try:
+                with reading(path, self._catalogue, home, skip=work.run.done) as parts:
+                    for part in parts:
+                        work.store(part.reading, done=part.done, total=part.total, elements=part.elements)
+                        on_progress(work.run)
+                        if stop():
+                            work.stop()
+                            return work.run
+                work.finish(parts.about)
+            except NoElement as error:
+                work.give_up()
+                raise UnreadableExport(f"“{path.name}” is no export of Apple Health: {error}.") from error
+            except BaseException:
+                if not dry_run:
+                    with suppress(HearthbeatError):
+                        work.stop()
+                raise
+        log.info("imported", upload_id=work.run.upload_id, dry_run=dry_run, **work.run.counts.as_dict())
+        return work.run
+
+    def listed(self, person_id: int) -> Sequence[ImportRun]:
+        """Return a person's imports, newest first."""
+        with self._database.transaction() as connection:
+            return imports.listed(connection, person_id)
+
+    def find(self, person_id: int, upload_id: int) -> ImportRun:
+        """Return one import. Raises `NotFound`."""
+        with self._database.transaction() as connection:
+            run = imports.find(connection, person_id, upload_id)
+        if run is None:
+            raise NotFound(f"There is no import {upload_id}.")
+        return run
+
+    def undo(self, person_id: int, upload_id: int) -> ImportRun:
+        """Take back everything an import brought, with the values it had replaced put back.
+
+        What it replaced of records that are no samples is told anew by the uploads that brought it: replay them.
+        Raises `NotFound`, and `Conflict` while it is at work or when it was undone before.
+        """
+        with self._database.transaction() as connection:
+            lock_person(connection, person_id)
+            run = imports.find(connection, person_id, upload_id)
+            settled = uploads.find(connection, person_id, upload_id)
+            if run is None or settled is None:
+                raise NotFound(f"There is no import {upload_id}.")
+            now = self._clock.now()
+            if run.state is ImportState.UNDONE:
+                raise Conflict(f"Import {upload_id} has been undone already.")
+            if run.state is ImportState.RUNNING and now - run.seen_at < LOST_AFTER:
+                raise Conflict(f"Import {upload_id} is still at work; stop it first.")
+            rule_of = rules_of(connection, person_id, self._catalogue)
+            self._take_back_samples(connection, person_id, upload_id, rule_of)
+            records_told = removal.records_of(connection, person_id, upload_id)
+            removal.remove_records(connection, person_id, list(records_told.values()))
+            Sleeping(connection, settled.upload, self._catalogue, rule_of).take_back(())
+            quarantine.release(connection, person_id, upload_id, ())
+            run = replace(run, state=ImportState.UNDONE, seen_at=now, finished_at=now)
+            imports.note(connection, run)
+        log.info("import_undone", upload_id=upload_id)
+        return run
+
+    def _take_back_samples(
+        self, connection: Connection, person_id: int, upload_id: int, rule_of: RuleOf
+    ) -> None:
+        states = series.of_person(connection, person_id, None)
+        touched: dict[str, set[int]] = {}
+        for key, state in states.items():
+            if is_derived(key, self._catalogue):
+                continue
+            count, days = removal.take_back_everything(connection, person_id, upload_id, state.series_id)
+            if count:
+                removal.refresh_series(connection, person_id, [state.series_id])
+                touched.setdefault(key.metric, set()).update(days)
+        for metric, numbers in touched.items():
+            fresh = series.of_person(connection, person_id, [metric])
+            ordered = sorted(numbers)
+            for begin in range(0, len(ordered), DAYS_AT_ONCE):
+                days_of_metric = {metric: set(ordered[begin : begin + DAYS_AT_ONCE])}
+                resolved = resolve_days(connection, person_id, rule_of, fresh, days_of_metric)
+                rewrite(connection, person_id, resolved, days_of_metric)
+
+    @contextmanager
+    def _transactions(self, *, taken_back: bool) -> Iterator[Transaction]:
+        """Yield how to have a transaction: one each time, or always the same, which is rolled back in the end."""
+        if not taken_back:
+            yield self._database.transaction
+            return
+        with suppress(_TakenBack), self._database.transaction() as connection:
+
+            @contextmanager
+            def the_same() -> Iterator[Connection]:
+                yield connection
+
+            yield the_same
+            raise _TakenBack
+
+    def _person_zone(self, transaction: Transaction, person_id: int) -> Any:
+        with transaction() as connection:
+            return people.find(connection, person_id).zone
+
+    def _begin(self, transaction: Transaction, person_id: int, name: str, digest: bytes) -> _Work:
+        now = self._clock.now()
+        with transaction() as connection:
+            lock_person(connection, person_id)
+            run = imports.of_file(connection, person_id, digest)
+            if run is not None and run.state is ImportState.RUNNING and now - run.seen_at < LOST_AFTER:
+                raise Conflict(
+                    f"“{run.name}” is being imported already; if that was broken off, try again in {LOST_AFTER.seconds // 60} minutes."
+                )
+            if run is None:
+                upload = uploads.receive(
+                    connection,
+                    person_id=person_id,
+                    key_id=None,
+                    request_id=secrets.token_hex(8),
+                    received_at=now,
+                    due_at=None,
+                    content_type=IMPORTED,
+                    content_encoding="",
+                    automation=Automation(name=name),
+                    body=b"",
+                )
+                run = ImportRun(person_id, upload.upload_id, name, ImportState.RUNNING, now, now)
+                imports.add(connection, run, digest)
+                return _Work(self._catalogue, self._understanding, self._clock, transaction, upload, run)
+            settled = uploads.find(connection, person_id, run.upload_id)
+            if settled is None:
+                raise NotFound(f"The upload of import {run.upload_id} is gone.")
+            known = run.state is not ImportState.STOPPED and run.state is not ImportState.RUNNING
+            run = replace(run, known=known, state=run.state if known else ImportState.RUNNING, seen_at=now)
+            work = _Work(self._catalogue, self._understanding, self._clock, transaction, settled.upload, run)
+            if not known:
+                imports.note(connection, run)
+                work.remember(uploads.body_of(connection, person_id, run.upload_id))
+            return work
+
+
+@dataclass(slots=True)
+class _Work:
+    """One import at work: its upload, how far it is, and what of it was set aside."""
+
+    catalogue: Catalogue
+    understanding: Understanding
+    clock: Clock
+    transaction: Transaction
+    upload: Upload
+    run: ImportRun
+    kept: list[Any] = field(default_factory=list)
+    bytes_kept: int = 0
+    errors: list[ItemError] = field(default_factory=list)
+    begun: float = field(default_factory=time.perf_counter)
+
+    def remember(self, body: bytes | None) -> None:
+        """Take over what was set aside before it was stopped."""
+        if body:
+            self.kept = json.loads(body)["data"]["elements"]
+            self.bytes_kept = len(body)
+
+    def store(self, told: Reading, *, done: int, total: int, elements: int) -> None:
+        """Store one part, and note with it how far the import has come."""
+        with self.transaction() as connection:
+            understood = self.understanding.store(connection, self.upload, told)
+            kept_before = len(self.kept)
+            for item in told.quarantined:
+                self._keep(item.item)
+                if len(self.errors) < ERRORS_TOLD:
+                    self.errors.append(ItemError(item.path, item.reason, item.detail))
+            self.run = replace(
+                self.run,
+                done=done,
+                total=total,
+                elements=elements,
+                seen_at=self.clock.now(),
+                kinds=_sum(self.run.kinds, understood.counts()),
+                metrics=_sum(self.run.metrics, _by_metric(understood, self.catalogue)),
+            )
+            imports.note(connection, self.run)
+            if len(self.kept) > kept_before:
+                # What was set aside, as a document in which the paths of the quarantine lead to it.
+                body = json.dumps({"data": {"elements": self.kept}}, ensure_ascii=False).encode()
+                uploads.keep_instead(connection, self.upload.person_id, self.upload.upload_id, body)
+
+    def stop(self) -> None:
+        """Note that it was stopped and may go on."""
+        self._note(ImportState.STOPPED)
+
+    def give_up(self) -> None:
+        """Note that there was nothing to take over."""
+        with self.transaction() as connection:
+            self._settle(connection, ImportState.UNDONE)
+
+    def finish(self, about: About) -> None:
+        """Settle the upload, with its receipt."""
+        self.run = replace(
+            self.run,
+            content={
+                "exported_at": about.exported_at.isoformat() if about.exported_at else None,
+                "elements": dict(about.elements),
+                "mended": about.mended,
+                "nested": about.nested,
+                "cut": about.cut,
+            },
+        )
+        with self.transaction() as connection:
+            self._settle(connection, ImportState.CUT if about.cut else ImportState.DONE)
+
+    def _settle(self, connection: Connection, state: ImportState) -> None:
+        now = self.clock.now()
+        counts = self.run.counts
+        told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised)
+        receipt = Receipt(
+            request_id=self.upload.request_id,
+            upload_id=self.upload.upload_id,
+            status=UploadState.UNCHANGED if told_nothing_new else UploadState.PROCESSED,
+            counts=counts,
+            kinds=dict(self.run.kinds),
+            errors=tuple(self.errors),
+            advice=(),
+            processing_ms=round((time.perf_counter() - self.begun) * 1000),
+        )
+        uploads.settle(connection, receipt, self.upload.person_id, now, self.run.metrics)
+        self.run = replace(self.run, state=state, seen_at=now, finished_at=now)
+        imports.note(connection, self.run)
+
+    def _note(self, state: ImportState) -> None:
+        self.run = replace(self.run, state=state, seen_at=self.clock.now())
+        with self.transaction() as connection:
+            imports.note(connection, self.run)
+
+    def _keep(self, item: Any) -> None:
+        if len(self.kept) < MOST_ITEMS_KEPT and self.bytes_kept < MOST_BYTES_KEPT:
+            self.kept.append(item)
+            self.bytes_kept += len(json.dumps(item, ensure_ascii=False))
+
+
+def _by_metric(understood: Understood, catalogue: Catalogue) -> dict[str, Counts]:
+    told: Counter[tuple[str, str]] = Counter()
+    for batch, judgement in understood.samples:
+        for verdict, count in Counter(judgement.verdicts).items():
+            told[batch.key.metric, verdict.name.lower()] += count
+    for item in understood.reading.quarantined:
+        if item.kind == SAMPLES:
+            metric = catalogue.metric(item.name)
+            told[metric.key if metric else item.name or SAMPLES, "quarantined"] += 1
+    found: dict[str, Counts] = {}
+    for (metric_key, outcome), count in told.items():
+        found[metric_key] = found.get(metric_key, Counts()) + Counts(**{"received": count, outcome: count})
+    return found
+
+
+def _sum(one: Any, other: Any) -> dict[str, Counts]:
+    return {
+        name: one.get(name, Counts()) + other.get(name, Counts())
+        for name in [*one, *(other.keys() - one.keys())]
+    }
