@@ -11,6 +11,7 @@ import click
 
 from appliance.cli.backups import backup, restore, verify
 from appliance.cli.doctor import doctor
+from appliance.cli.imports import import_
 from appliance.cli.jobs import jobs
 from appliance.cli.keys import key
 from appliance.cli.login import login
@@ -52,6 +53,7 @@ for command in (
     login,
     key,
     person,
+    import_,
     replay,
     status,
     doctor,

@@ -7,10 +7,11 @@ lives in, with its rules, and from stays elsewhere that the person names.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from appliance.domain.localday import microseconds
 from appliance.domain.sample import DAY_US, SECOND_US
 
 
@@ -57,3 +58,13 @@ class Whereabouts:
             return None
         first, last = self.offset(begin), self.offset(end)
         return first if first == last else None
+
+
+def stay_of(first: date, last: date, zone: str) -> Stay:
+    """Return a stay from the first day to the last, both included, as days of that zone."""
+    there = ZoneInfo(zone)
+    begin = datetime(first.year, first.month, first.day, tzinfo=there)
+    after = last + timedelta(days=1)
+    return Stay(
+        microseconds(begin), microseconds(datetime(after.year, after.month, after.day, tzinfo=there)), there
+    )

@@ -1,9 +1,10 @@
-"""A person's past out of a file: Apple's export, taken over as one upload.
+"""A person's past out of files: Apple's export, or what the phone app has exported, each file taken over as one upload.
 
-It is read part by part, and each part is stored in a transaction of its own together with how far the import has
+Apple's export is read part by part, and each part is stored in a transaction of its own together with how far the import has
 come, so that memory stays flat, uploads go on beside it, and one that was stopped or killed goes on where it was when
 the same file is given again. What is stored goes the way of every upload, under the rules of truth. The file's bytes
-are not kept; what of it was set aside is, where the bytes of an upload are.
+are not kept; what of it was set aside is, where the bytes of an upload are. A file of the phone app is an upload like
+those the phone sends: its bytes are kept and can be replayed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -27,7 +28,15 @@ from appliance.domain.importing import ImportRun, ImportState
 from appliance.domain.upload import IMPORTED, Automation, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.domain.whereabouts import Stay, Whereabouts
 from appliance.foundation.clock import Clock
-from appliance.foundation.errors import Conflict, HearthbeatError, NotFound, UnreadableExport
+from appliance.foundation.errors import (
+    Conflict,
+    HearthbeatError,
+    MalformedUpload,
+    NotFound,
+    UnreadableExport,
+    UnsupportedFormat,
+    UploadTooLarge,
+)
 from appliance.intake.apple.archive import content_hash, open_archive
 from appliance.intake.apple.aside import reading
 from appliance.intake.apple.elements import NoElement
@@ -57,6 +66,15 @@ class _TakenBack(Exception):
     pass
 
 
+# What the phone app writes, by the end of the name.
+_TYPES = {".json": "application/json", ".csv": "text/csv"}
+
+
+def _type_of(path: Path) -> str:
+    """Return the content type of a file of the phone app, empty for any other."""
+    return _TYPES.get(path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix.lower(), "")
+
+
 def _never() -> bool:
     return False
 
@@ -81,6 +99,42 @@ class Importing:
         self._understanding = understanding
         self._space = space
         self._clock = clock
+
+    def files(
+        self, person_id: int, path: Path, *, dry_run: bool = False, on_progress: Tell = _tell_nobody
+    ) -> list[ImportRun]:
+        """Import files the phone app has written, JSON or CSV: one, or all of a folder by name.
+
+        Each is an upload of its own. Raises `UnreadableExport` where there is none, and for one that cannot be
+        opened, with those before it imported.
+        """
+        chosen = sorted(each for each in path.rglob("*") if _type_of(each)) if path.is_dir() else [path]
+        if not chosen or not all(map(_type_of, chosen)) or not all(each.is_file() for each in chosen):
+            raise UnreadableExport(
+                f"There is nothing in “{path}” that the phone app or Apple Health has exported."
+            )
+        runs = []
+        for each in chosen:
+            try:
+                runs.append(self._file(person_id, each, dry_run=dry_run))
+            except (MalformedUpload, UploadTooLarge, UnsupportedFormat) as error:
+                raise UnreadableExport(f"“{each.name}” cannot be read: {error.detail}") from error
+            on_progress(runs[-1])
+        return runs
+
+    def _file(self, person_id: int, path: Path, *, dry_run: bool) -> ImportRun:
+        size = path.stat().st_size
+        self._space.refuse_unless_room(size, packed=path.suffix == ".gz")
+        body = path.read_bytes()
+        with self._transactions(taken_back=dry_run) as transaction, transaction() as connection:
+            kept = _Kept(path.name[:NAME_LENGTH], _type_of(path), body)
+            run, upload = self._run_of(connection, person_id, content_hash(path), kept)
+            if run.known:
+                return run
+            within = _always(connection)
+            work = _Work(self._catalogue, self._understanding, self._clock, within, upload, run)
+            work.take(self._understanding.understand(connection, upload, body), size)
+            return work.run
 
     def export(
         self,
@@ -164,6 +218,7 @@ class Importing:
             removal.remove_records(connection, person_id, list(records_told.values()))
             Sleeping(connection, settled.upload, self._catalogue, rule_of).take_back(())
             quarantine.release(connection, person_id, upload_id, ())
+            uploads.drop_body(connection, person_id, upload_id)
             run = replace(run, state=ImportState.UNDONE, seen_at=now, finished_at=now)
             imports.note(connection, run)
         log.info("import_undone", upload_id=upload_id)
@@ -196,12 +251,7 @@ class Importing:
             yield self._database.transaction
             return
         with suppress(_TakenBack), self._database.transaction() as connection:
-
-            @contextmanager
-            def the_same() -> Iterator[Connection]:
-                yield connection
-
-            yield the_same
+            yield _always(connection)
             raise _TakenBack
 
     def _person_zone(self, transaction: Transaction, person_id: int) -> Any:
@@ -209,40 +259,67 @@ class Importing:
             return people.find(connection, person_id).zone
 
     def _begin(self, transaction: Transaction, person_id: int, name: str, digest: bytes) -> _Work:
-        now = self._clock.now()
         with transaction() as connection:
-            lock_person(connection, person_id)
-            run = imports.of_file(connection, person_id, digest)
-            if run is not None and run.state is ImportState.RUNNING and now - run.seen_at < LOST_AFTER:
-                raise Conflict(
-                    f"“{run.name}” is being imported already; if that was broken off, try again in {LOST_AFTER.seconds // 60} minutes."
-                )
-            if run is None:
-                upload = uploads.receive(
-                    connection,
-                    person_id=person_id,
-                    key_id=None,
-                    request_id=secrets.token_hex(8),
-                    received_at=now,
-                    due_at=None,
-                    content_type=IMPORTED,
-                    content_encoding="",
-                    automation=Automation(name=name),
-                    body=b"",
-                )
-                run = ImportRun(person_id, upload.upload_id, name, ImportState.RUNNING, now, now)
-                imports.add(connection, run, digest)
-                return _Work(self._catalogue, self._understanding, self._clock, transaction, upload, run)
-            settled = uploads.find(connection, person_id, run.upload_id)
-            if settled is None:
-                raise NotFound(f"The upload of import {run.upload_id} is gone.")
-            known = run.state is not ImportState.STOPPED and run.state is not ImportState.RUNNING
-            run = replace(run, known=known, state=run.state if known else ImportState.RUNNING, seen_at=now)
-            work = _Work(self._catalogue, self._understanding, self._clock, transaction, settled.upload, run)
-            if not known:
-                imports.note(connection, run)
+            run, upload = self._run_of(connection, person_id, digest, _Kept(name, IMPORTED, b""))
+            work = _Work(self._catalogue, self._understanding, self._clock, transaction, upload, run)
+            if not run.known:
                 work.remember(uploads.body_of(connection, person_id, run.upload_id))
             return work
+
+    def _run_of(
+        self, connection: Connection, person_id: int, digest: bytes, kept: _Kept
+    ) -> tuple[ImportRun, Upload]:
+        """Return the import of a file with its upload: the one there was, to be gone on with or known, or a new one."""
+        now = self._clock.now()
+        lock_person(connection, person_id)
+        run = imports.of_file(connection, person_id, digest)
+        if run is None:
+            upload = uploads.receive(
+                connection,
+                person_id=person_id,
+                key_id=None,
+                request_id=secrets.token_hex(8),
+                received_at=now,
+                due_at=None,
+                content_type=kept.content_type,
+                content_encoding="",
+                automation=Automation(name=kept.name),
+                body=kept.body,
+            )
+            run = ImportRun(person_id, upload.upload_id, kept.name, ImportState.RUNNING, now, now)
+            imports.add(connection, run, digest)
+            return run, upload
+        if run.state is ImportState.RUNNING and now - run.seen_at < LOST_AFTER:
+            raise Conflict(
+                f"“{run.name}” is being imported already; if that was broken off, try again in"
+                f" {LOST_AFTER.seconds // 60} minutes."
+            )
+        settled = uploads.find(connection, person_id, run.upload_id)
+        if settled is None:
+            raise NotFound(f"The upload of import {run.upload_id} is gone.")
+        if run.state in (ImportState.STOPPED, ImportState.RUNNING):
+            run = replace(run, state=ImportState.RUNNING, seen_at=now)
+            imports.note(connection, run)
+            return run, settled.upload
+        return replace(run, known=True), settled.upload
+
+
+def _always(connection: Connection) -> Transaction:
+    """Return how to have this connection, within its one transaction."""
+
+    @contextmanager
+    def the_same() -> Iterator[Connection]:
+        yield connection
+
+    return the_same
+
+
+class _Kept(NamedTuple):
+    """What an upload begins with: the name people call it by, and its bytes where they are kept."""
+
+    name: str
+    content_type: str
+    body: bytes
 
 
 @dataclass(slots=True)
@@ -289,6 +366,19 @@ class _Work:
                 # What was set aside, as a document in which the paths of the quarantine lead to it.
                 body = json.dumps({"data": {"elements": self.kept}}, ensure_ascii=False).encode()
                 uploads.keep_instead(connection, self.upload.person_id, self.upload.upload_id, body)
+
+    def take(self, understood: Understood, size: int) -> None:
+        """Settle a file that has been stored whole."""
+        self.run = replace(
+            self.run,
+            done=size,
+            total=size,
+            elements=sum(understood.reading.received.values()),
+            kinds=understood.counts(),
+            metrics=_by_metric(understood, self.catalogue),
+        )
+        with self.transaction() as connection:
+            self._settle(connection, ImportState.DONE)
 
     def stop(self) -> None:
         """Note that it was stopped and may go on."""

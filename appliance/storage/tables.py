@@ -209,7 +209,9 @@ import_run = Table(
     Column("elements", BigInteger, nullable=False, server_default="0", comment="Elements or items read"),
     Column("content", JSONB, nullable=False, server_default="{}", comment="What the file tells of itself"),
     Column("kinds", JSONB, nullable=False, server_default="{}", comment="What became of its items, by kind"),
-    Column("metrics", JSONB, nullable=False, server_default="{}", comment="The same of its samples, by metric"),
+    Column(
+        "metrics", JSONB, nullable=False, server_default="{}", comment="The same of its samples, by metric"
+    ),
     Column("started_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False, comment="When it was last known to be at work"),
     Column("finished_at", Instant),

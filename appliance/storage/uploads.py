@@ -170,6 +170,11 @@ def body_of(connection: Connection, person_id: int, upload_id: int) -> bytes | N
     return None if packed is None else zstandard.ZstdDecompressor().decompress(packed)
 
 
+def drop_body(connection: Connection, person_id: int, upload_id: int) -> None:
+    """Keep an upload's bytes no longer, so that no replay reads them again."""
+    _write(connection, person_id, upload_id, body=None)
+
+
 def keep_instead(connection: Connection, person_id: int, upload_id: int, body: bytes) -> None:
     """Keep other bytes of an upload than it began with: what of an import was set aside."""
     packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)

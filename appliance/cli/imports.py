@@ -1,0 +1,164 @@
+"""`hearthbeat import`."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from appliance.cli.common import WHERE, out, services_for, settings_options
+from appliance.foundation.errors import UnreadableExport
+
+_OUTCOMES = ("received", "stored", "revised", "unchanged", "superseded", "quarantined")
+_TITLES = ("Read", "New", "Changed", "Known", "Superseded", "Set aside")
+
+
+@click.command("import")
+@click.argument("path", required=False, metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--person", metavar="NAME", help="Whose past it is; needed where there are several people.")
+@click.option("--dry-run", is_flag=True, help="Do everything, tell what came of it, and take it back.")
+@click.option(
+    "--stay",
+    "stays",
+    nargs=3,
+    multiple=True,
+    metavar="FROM TO ZONE",
+    help="A time spent elsewhere, as 2024-07-01 2024-07-14 Asia/Tokyo; days in between are those of that zone.",
+)
+@click.option("--list", "listing", is_flag=True, help="List what was imported.")
+@click.option("--undo", metavar="ID", type=int, help="Take back everything that an import brought.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@settings_options(*WHERE)
+def import_(
+    path: Path | None,
+    person: str | None,
+    stays: tuple[tuple[str, str, str], ...],
+    undo: int | None,
+    *,
+    dry_run: bool,
+    listing: bool,
+    yes: bool,
+    **given: Any,
+) -> None:
+    """Take over a person's past: Apple's export.zip, its folder or export.xml, or JSON and CSV files of the phone app.
+
+    The same file is known again, and one that was stopped (Ctrl-C) goes on where it was. Works whether the server
+    runs or not.
+    """
+    if sum((path is not None, undo is not None, listing)) != 1:
+        raise click.UsageError("Say one of: a FILE, --list, --undo ID.")
+    with services_for(given, "import") as services:
+        person_id = _person(services, person)
+        if listing:
+            _list(services.importing.listed(person_id))
+        elif undo is not None:
+            run = services.importing.find(person_id, undo)
+            if not yes:
+                click.confirm(f"Take back everything that “{run.name}” brought?", abort=True)
+            services.importing.undo(person_id, undo)
+            click.echo(f"Import {undo} is undone.", err=True)
+        elif path is not None:
+            for run in _import(services, person_id, path, _stays(stays), dry_run=dry_run):
+                _tell(run, dry_run=dry_run)
+
+
+def _person(services: Any, name: str | None) -> int:
+    if name is not None:
+        return int(services.people.named(name).person_id)
+    everyone = services.people.everyone()
+    if len(everyone) != 1:
+        raise click.UsageError(
+            "Say whose past it is: --person NAME."
+            if everyone
+            else 'There is nobody yet. Add somebody with: hearthbeat person create "Anna"'
+        )
+    return int(everyone[0].person_id)
+
+
+def _stays(told: tuple[tuple[str, str, str], ...]) -> list[Any]:
+    from appliance.domain.whereabouts import stay_of  # noqa: PLC0415
+    from appliance.services.people import checked_zone  # noqa: PLC0415
+
+    stays = []
+    for first, last, zone in told:
+        try:
+            begin, end = date.fromisoformat(first), date.fromisoformat(last)
+        except ValueError as error:
+            raise click.UsageError(f"“{first} {last}” are not two days as 2024-07-01.") from error
+        stays.append(stay_of(begin, end, checked_zone(zone)))
+    return stays
+
+
+def _import(services: Any, person_id: int, path: Path, stays: list[Any], *, dry_run: bool) -> list[Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+    )
+    begun = time.monotonic()
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+        task = progress.add_task("Importing", total=None, told="")
+
+        def tell(run: Any) -> None:
+            rate = run.counts.received / max(time.monotonic() - begun, 0.001)
+            told = f"{run.counts.received:,} records, {rate:,.0f} a second"
+            progress.update(task, completed=run.done, total=run.total, told=told)
+
+        importing = services.importing
+        try:
+            return [importing.export(person_id, path, stays=stays, dry_run=dry_run, on_progress=tell)]
+        except UnreadableExport:
+            if not (path.is_dir() or path.suffix.lower() in (".json", ".csv", ".gz")):
+                raise
+            found: list[Any] = importing.files(person_id, path, dry_run=dry_run, on_progress=tell)
+            return found
+
+
+def _tell(run: Any, *, dry_run: bool) -> None:
+    if run.known:
+        out.print(Text(f"“{run.name}” was imported before, as import {run.upload_id}; nothing was done."))
+        return
+    table = Table("What", *_TITLES, box=None, pad_edge=False)
+    kinds = {kind: counts for kind, counts in run.kinds.items() if kind != "samples"}
+    for name, counts in sorted({**run.metrics, **kinds}.items()):
+        table.add_row(Text(name), *(f"{getattr(counts, outcome):,}" for outcome in _OUTCOMES))
+    table.add_row("All", *(f"{getattr(run.counts, outcome):,}" for outcome in _OUTCOMES))
+    out.print(table)
+    if run.content.get("cut"):
+        out.print(Text(f"Not all of it could be read. {run.content['cut']}"))
+    if dry_run:
+        out.print("This was a dry run; nothing was kept.")
+    else:
+        out.print(
+            Text(
+                f"“{run.name}” is import {run.upload_id}; undo it with: hearthbeat import --undo {run.upload_id}"
+            )
+        )
+
+
+def _list(runs: Any) -> None:
+    if not runs:
+        out.print("Nothing was imported yet.")
+        return
+    table = Table("ID", "File", "State", "Read", "New", "Begun", box=None, pad_edge=False)
+    for run in runs:
+        counts = run.counts
+        begun = f"{run.started_at:%Y-%m-%d %H:%M}"
+        table.add_row(
+            str(run.upload_id), Text(run.name), run.state, f"{counts.received:,}", f"{counts.stored:,}", begun
+        )
+    out.print(table)

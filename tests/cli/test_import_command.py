@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from appliance import cli
+from appliance.cli import common, imports
+from appliance.foundation.errors import UnreadableExport
+from tests.fixtures.apple_export import AppleExport
+from tests.fixtures.documents import document, metric, point, when
+
+EXPORT = AppleExport(days=2)
+
+
+@pytest.fixture
+def run(services, monkeypatch):
+    """Run a command on the test's own services."""
+
+    @contextmanager
+    def at_hand(_given, _role):
+        yield services
+
+    monkeypatch.setattr(imports, "services_for", at_hand)
+    monkeypatch.setattr(common.out, "width", 200)
+
+    def run_it(*words, answer="", fails=None):
+        result = CliRunner().invoke(
+            cli.cli, ["import", *map(str, words)], input=answer, standalone_mode=False
+        )
+        if fails is None:
+            assert result.exception is None, result.output
+        else:
+            assert isinstance(result.exception, fails), result.output
+        return result
+
+    return run_it
+
+
+@pytest.fixture
+def anna(services):
+    return services.people.ensure("Anna").person_id
+
+
+@pytest.fixture
+def export(tmp_path):
+    return EXPORT.zip(tmp_path / "export.zip")
+
+
+def test_an_import_tells_what_became_of_everything_by_metric(run, anna, export):
+    said = run(export).output
+    (beats,) = [line.split() for line in said.splitlines() if line.startswith("heart_rate ")]
+    assert beats[1:] == ["26", "24", "0", "2", "0", "0"]
+    assert "hearthbeat import --undo 1" in said
+    assert "imported before" in run(export).output
+    assert "done" in run("--list").output
+
+
+def test_a_dry_run_keeps_nothing(run, anna, export, services):
+    assert "nothing was kept" in run(export, "--dry-run").output
+    assert services.importing.listed(anna) == []
+
+
+def test_an_import_is_undone_after_asking(run, anna, export, ask):
+    run(export)
+    run("--undo", 1, answer="n\n", fails=click.Abort)
+    run("--undo", 1, answer="y\n")
+    assert ask("SELECT count(*) FROM sample WHERE value IS NOT NULL") == [(0,)]
+    assert "undone" in run("--list").output
+
+
+def test_a_stay_elsewhere_moves_the_days_of_that_time(run, anna, export, ask):
+    run(export, "--stay", "2025-10-25", "2025-10-25", "Asia/Tokyo")
+    assert ask("SELECT DISTINCT utc_offset FROM sample ORDER BY 1") == [(7_200,), (32_400,)]
+    run(export, "--stay", "2025-10-25", "yesterday", "Asia/Tokyo", fails=click.UsageError)
+
+
+def test_whose_past_it_is_must_be_clear(run, export, services):
+    run(export, fails=click.UsageError)
+    services.people.ensure("Anna")
+    services.people.ensure("Ben")
+    run(export, fails=click.UsageError)
+    run(export, "--person", "Ben")
+    run(fails=click.UsageError)
+
+
+def test_files_of_the_phone_app_are_uploads_of_their_own(run, anna, tmp_path, services, ask):
+    for hour in (10, 11):
+        body = document(metric("step_count", "count", point(when(f"2025-10-24 {hour}:00"), 500)))
+        (tmp_path / f"HealthAutoExport-{hour}.json").write_text(json.dumps(body))
+    run(tmp_path)
+    assert [counted.counts.stored for counted in services.importing.listed(anna)] == [1, 1]
+    assert "imported before" in run(tmp_path / "HealthAutoExport-10.json").output
+    assert services.replaying.one(anna, 1).uploads == 1
+    run("--undo", 1, "--yes")
+    services.replaying.everything(since=None, dry_run=False)
+    assert ask("SELECT sum(value) FROM sample") == [(500.0,)]
+
+
+def test_a_file_of_neither_kind_is_refused_and_leaves_nothing(run, anna, tmp_path, services):
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.txt").write_text("text")
+    for name in ("a.json", "b.txt", "missing.json"):
+        run(tmp_path / name, fails=UnreadableExport)
+    assert services.importing.listed(anna) == []
