@@ -44,6 +44,7 @@ from appliance.services.announcing import Announcing
 from appliance.services.backup_file import BackupFile
 from appliance.services.backups import Backups, verify
 from appliance.services.care import Care
+from appliance.services.checking import Checking
 from appliance.services.control import Control
 from appliance.services.explaining import Explaining
 from appliance.services.export import Export
@@ -245,6 +246,7 @@ def open_services(
             sleep=Sleep(database, catalogue),
             replaying=Replaying(database, catalogue, understanding, space, clock),
             importing=Importing(database, catalogue, understanding, space, clock),
+            checking=Checking(database),
             advising=Advising(database),
             workouts=Workouts(database, catalogue),
             records=Records(database),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.api import (
     advice,
     backups,
+    checks,
     control,
     description,
     export,
@@ -36,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *sleep.ROUTES,
     *records.ROUTES,
     *quarantine.ROUTES,
+    *checks.ROUTES,
     *keys.ROUTES,
     *people.ROUTES,
     *backups.ROUTES,

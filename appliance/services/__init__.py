@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from appliance.services.announcing import Announcing
     from appliance.services.backups import Backups
     from appliance.services.care import Care
+    from appliance.services.checking import Checking
     from appliance.services.control import Control
     from appliance.services.explaining import Explaining
     from appliance.services.export import Export
@@ -68,6 +69,7 @@ class Services:
     sleep: Sleep
     replaying: Replaying
     importing: Importing
+    checking: Checking
     advising: Advising
     workouts: Workouts
     records: Records

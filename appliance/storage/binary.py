@@ -131,10 +131,7 @@ def _pack_one(batch: Batch, at: int, person_id: int, series_id: int, upload_id: 
 
 
 def _jsonb(value: dict[str, Any] | None) -> bytes:
-    if value is None:
-        return _NULL
-    text = b"\x01" + json.dumps(value, ensure_ascii=False).encode()  # a version number precedes the text
-    return struct.pack(">i", len(text)) + text
+    return _NULL if value is None else jsonb(value)
 
 
 def int_array(value: bytes, width: int) -> list[int]:
@@ -150,3 +147,72 @@ def instant_array(value: bytes) -> list[int]:
 def double_array(value: bytes) -> list[float]:
     """Read an array of numbers without nulls."""
     return [number for (number,) in _DOUBLES.iter_unpack(memoryview(value)[_ARRAY_HEAD:])]
+
+
+# Type ids, from Postgres' catalogue pg_type.
+_TEXT, _INT4, _FLOAT8, _TIMESTAMPTZ = 25, 23, 701, 1184
+
+
+def instants(at: Sequence[int]) -> bytes:
+    """Return a field with an array of instants, told as µs since 1970 UTC."""
+    return _whole(_TIMESTAMPTZ, "q", 8, [start - EPOCH_US for start in at])
+
+
+def ints(numbers: Sequence[int]) -> bytes:
+    """Return a field with an array of small whole numbers."""
+    return _whole(_INT4, "i", 4, numbers)
+
+
+def doubles(numbers: Sequence[float | None]) -> bytes:
+    """Return a field with an array of numbers."""
+    if None not in numbers:
+        return _whole(_FLOAT8, "d", 8, numbers)
+    return _array(_FLOAT8, (len(numbers),), _doubles_or_nulls(numbers), has_nulls=True)
+
+
+def table_of_doubles(rows: Sequence[Sequence[float | None]]) -> bytes:
+    """Return a field with a two-dimensional array, of which every row is as long as the others."""
+    if not rows or not rows[0]:
+        return _array(_FLOAT8, (), b"")
+    has_nulls = any(None in row for row in rows)
+    items = b"".join([_doubles_or_nulls(row) if None in row else _interleaved("d", 8, row) for row in rows])
+    return _array(_FLOAT8, (len(rows), len(rows[0])), items, has_nulls=has_nulls)
+
+
+def texts(told: Sequence[str]) -> bytes:
+    """Return a field with an array of texts."""
+    items = b"".join(struct.pack(">i", len(each)) + each for each in (one.encode() for one in told))
+    return _array(_TEXT, (len(told),) if told else (), items)
+
+
+def field(content: bytes) -> bytes:
+    """Return a field with these bytes: a text, or one packed otherwise."""
+    return struct.pack(">i", len(content)) + content
+
+
+def jsonb(value: Any) -> bytes:
+    """Return a field with JSON."""
+    return field(
+        b"\x01" + json.dumps(value, ensure_ascii=False).encode()
+    )  # a version number precedes the text
+
+
+def _doubles_or_nulls(numbers: Sequence[float | None]) -> bytes:
+    return b"".join(_NULL if number is None else _DOUBLE.pack(8, number) for number in numbers)
+
+
+def _whole(type_id: int, code: str, width: int, numbers: Sequence[Any]) -> bytes:
+    return _array(type_id, (len(numbers),) if numbers else (), _interleaved(code, width, numbers))
+
+
+def _interleaved(code: str, width: int, numbers: Sequence[Any]) -> bytes:
+    interleaved = [width] * (2 * len(numbers))
+    interleaved[1::2] = numbers
+    return struct.pack(">" + ("i" + code) * len(numbers), *interleaved)
+
+
+def _array(type_id: int, lengths: Sequence[int], items: bytes, *, has_nulls: bool = False) -> bytes:
+    # The number of dimensions, whether there are nulls, the elements' type, and each dimension's length and first index.
+    head = struct.pack(">iii", len(lengths), int(has_nulls), type_id)
+    head += b"".join(struct.pack(">ii", length, 1) for length in lengths)
+    return field(head + items)

@@ -19,7 +19,6 @@ from appliance.storage.tables import rollup
 
 _FIRST_DAY = date(1970, 1, 1)
 _DAYS_FROM_2000 = 10_957  # Postgres counts dates from 2000-01-01
-_FLOAT8, _INT4, _TIMESTAMPTZ = 701, 23, 1184  # type ids, from Postgres' catalogue pg_type
 _COLUMNS = (
     "person_id, metric, day, utc_offset, value, min, max, count, "
     "hour_start, hour_value, hour_min, hour_max, hour_count"
@@ -204,30 +203,10 @@ def _pack(day: Day) -> bytes:
                 for number in (day.value, day.minimum, day.maximum)
             ),
             _FOUR.pack(4, day.count),
-            _whole(_TIMESTAMPTZ, "q", 8, [start - binary.EPOCH_US for start in hours.start]),
-            _doubles(hours.value),
-            _doubles(hours.minimum),
-            _doubles(hours.maximum),
-            _whole(_INT4, "i", 4, hours.count),
+            binary.instants(hours.start),
+            binary.doubles(hours.value),
+            binary.doubles(hours.minimum),
+            binary.doubles(hours.maximum),
+            binary.ints(hours.count),
         )
     )
-
-
-def _doubles(numbers: Sequence[float | None]) -> bytes:
-    if None not in numbers:
-        return _whole(_FLOAT8, "d", 8, numbers)
-    items = b"".join(_NULL if number is None else _EIGHT.pack(8, number) for number in numbers)
-    return _array(_FLOAT8, len(numbers), items, has_nulls=True)
-
-
-def _whole(type_id: int, code: str, width: int, numbers: Sequence[Any]) -> bytes:
-    interleaved = [width] * (2 * len(numbers))
-    interleaved[1::2] = numbers
-    return _array(type_id, len(numbers), struct.pack(">" + ("i" + code) * len(numbers), *interleaved))
-
-
-def _array(type_id: int, count: int, items: bytes, *, has_nulls: bool = False) -> bytes:
-    # Dimensions, whether there are nulls, element type, and for the one dimension its length and first index.
-    if not count:
-        return struct.pack(">iiii", 12, 0, 0, type_id)
-    return struct.pack(">iiiiii", 20 + len(items), 1, int(has_nulls), type_id, count, 1) + items

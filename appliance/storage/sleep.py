@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import Kind
@@ -97,21 +97,36 @@ def write_segments(
                 "starts": [instant(segment.start, 0) for segment in gone],
             },
         )
-    rows = [
-        {
-            "person_id": person_id,
-            "source": segment.source,
-            "stage": segment.stage.value,
-            "start_at": instant(segment.start, 0),
-            "end_at": instant(segment.end, 0),
-            "utc_offset": segment.offset,
-            "flags": list(segment.flags),
-            "upload_id": segment.upload_id,
-        }
-        for segment in new
-    ]
-    if rows:
-        connection.execute(insert(sleep_segment), rows)
+    told = list(new)
+    if told:
+        connection.execute(
+            _WRITE_SEGMENTS,
+            {
+                "person": person_id,
+                "sources": [segment.source for segment in told],
+                "stages": [segment.stage.value for segment in told],
+                "starts": [segment.start for segment in told],
+                "ends": [segment.end for segment in told],
+                "offsets": [segment.offset for segment in told],
+                # Arrays of arrays must be of one length, so each set of flags travels as one text.
+                "flags": [",".join(segment.flags) for segment in told],
+                "uploads": [segment.upload_id for segment in told],
+            },
+        )
+
+
+# Columns as arrays: a row of parameters for each segment would cost some ten times as much.
+_WRITE_SEGMENTS = text(
+    """
+    INSERT INTO sleep_segment (person_id, source, stage, start_at, end_at, utc_offset, flags, upload_id)
+    SELECT :person, new.source, new.stage, timestamptz 'epoch' + new.start * interval '1 microsecond',
+           timestamptz 'epoch' + new.finish * interval '1 microsecond', new.utc_offset,
+           string_to_array(new.flags, ','), new.upload_id
+    FROM unnest(CAST(:sources AS text[]), CAST(:stages AS text[]), CAST(:starts AS bigint[]), CAST(:ends AS bigint[]),
+                CAST(:offsets AS integer[]), CAST(:flags AS text[]), CAST(:uploads AS bigint[]))
+        AS new(source, stage, start, finish, utc_offset, flags, upload_id)
+    """
+)
 
 
 def latest_start(connection: Connection, person_id: int, before: datetime) -> datetime | None:

@@ -237,3 +237,15 @@ def test_a_workout_the_phone_has_sent_is_not_told_twice(take, phone, ask):
     held = ask(f"SELECT count(*) FROM record WHERE kind = '{Kind.WORKOUT}'")
     assert held == [(EXPORT.days,)]
     assert run.kinds["workouts"].superseded == 1
+
+
+def test_a_day_is_checked_against_apples_own_number_of_it(take, phone):
+    take()
+    told = phone.get("/api/v1/checks/activity")
+    assert told["days"] == EXPORT.days
+    # The export tells 31 minutes of exercise a day and has no samples of them; the other rings agree.
+    assert [(each["date"], each["metric"], each["value"], each["apple"]) for each in told["items"]] == [
+        (f"2025-10-{day}", "apple_exercise_time", None, 31.0) for day in (27, 26, 25, 24)
+    ]
+    one = phone.get("/api/v1/checks/activity", start="2025-10-25", end="2025-10-25")
+    assert (one["days"], [each["date"] for each in one["items"]]) == (1, ["2025-10-25"])

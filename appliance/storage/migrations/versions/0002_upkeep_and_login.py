@@ -93,6 +93,9 @@ STATEMENTS = (
     COMMENT ON COLUMN import_run.content IS 'What the file tells of itself'
     """,
     """
+    COMMENT ON COLUMN import_run.seen_at IS 'When it was last known to be at work'
+    """,
+    """
     COMMENT ON COLUMN import_run.kinds IS 'What became of its items, by kind'
     """,
     """
