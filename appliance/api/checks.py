@@ -54,7 +54,7 @@ def check_activity(call: Call) -> Answer:
             "apple": each.apples,
             "difference": round(each.share, 4),
             "why": _why(each.ours, each.apples),
-            "explanation": f"/api/v1/metrics/{each.metric}/explain?date={each.day.isoformat()}",
+            "explanation": f"/api/v1/metrics/{each.metric}/days/{each.day.isoformat()}",
         }
         for each in found.differences
     ]
