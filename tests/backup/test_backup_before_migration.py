@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from prometheus_client import CollectorRegistry
 
 import appliance.storage
@@ -19,17 +20,19 @@ from appliance.services.restoring import Restoring
 from appliance.storage.database import Database
 from tests.fixtures.house import settings_of
 
+MIGRATIONS = Config()
+MIGRATIONS.set_main_option("script_location", f"{appliance.storage.__path__[0]}/migrations")
+NEWEST = ScriptDirectory.from_config(MIGRATIONS).get_current_head()
+
 
 @pytest.fixture
 def first_schema(database, ask):
     """The test's database as the first version made it, with a person in it."""
     ask("DROP SCHEMA public CASCADE")
     ask("CREATE SCHEMA public")
-    config = Config()
-    config.set_main_option("script_location", f"{appliance.storage.__path__[0]}/migrations")
     with database.transaction() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        MIGRATIONS.attributes["connection"] = connection
+        command.upgrade(MIGRATIONS, "0001")
     ask("INSERT INTO person (name, time_zone) VALUES ('Anna', 'Europe/Berlin')")
     database.close()
 
@@ -62,9 +65,9 @@ def people(ask):
 
 def test_a_copy_is_made_before_the_schema_changes_and_never_again(first_schema, start, saved, ask, settings):
     start()
-    assert (schema(ask), people(ask)) == ("0002", ["Anna"])
+    assert (schema(ask), people(ask)) == (NEWEST, ["Anna"])
     (name,) = saved()
-    assert name == "hearthbeat-before-0002-20260820-120000.hbbackup"
+    assert name == f"hearthbeat-before-{NEWEST}-20260820-120000.hbbackup"
     told = BackupFile(settings.data_dir / "backups" / name).manifest
     assert (told.schema_revision, told.counts["person"], "job_run" in told.counts) == ("0001", 1, False)
     start()
@@ -83,7 +86,7 @@ def test_a_copy_of_an_older_schema_is_proved_restored_and_brought_to_this_one(
     assert backups.verify(copy).problems == []
     Restoring(here, settings, tools, backups).restore(copy, overwrite=True)
     here.close()
-    assert (schema(ask), people(ask)) == ("0002", ["Anna"])
+    assert (schema(ask), people(ask)) == (NEWEST, ["Anna"])
 
 
 def test_without_room_for_a_copy_nothing_is_changed(first_schema, start, saved, ask, monkeypatch):
@@ -96,7 +99,7 @@ def test_without_room_for_a_copy_nothing_is_changed(first_schema, start, saved, 
 @settings_of(backup_before_migration=False)
 def test_who_wants_none_gets_none(first_schema, start, saved, ask):
     start()
-    assert (schema(ask), saved()) == ("0002", [])
+    assert (schema(ask), saved()) == (NEWEST, [])
 
 
 def test_a_migration_that_fails_names_the_copy(first_schema, start, saved, ask):
@@ -112,4 +115,4 @@ def test_a_new_database_needs_no_copy(start, saved, ask):
     ask("DROP SCHEMA public CASCADE")
     ask("CREATE SCHEMA public")
     start()
-    assert (schema(ask), saved()) == ("0002", [])
+    assert (schema(ask), saved()) == (NEWEST, [])
