@@ -243,12 +243,8 @@ def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
         return _hours_of_one(rule, told[0])
     by_hour: dict[int, list[Told]] = defaultdict(list)
     for part in told:
-        hours = _hours_of_rows(part.rows)
-        for hour in dict.fromkeys(hours):
-            here = [n for n, at in enumerate(hours) if at == hour]
-            by_hour[hour].append(
-                Told(part.strand, part.rows.pick(here), [part.shares[n] for n in here] if part.shares else ())
-            )
+        for hour, here in _by_hour(part):
+            by_hour[hour].append(here)
     starts = sorted(by_hour)
     columns = [aggregate(rule, by_hour[start]) for start in starts]
     return Hours(
@@ -258,6 +254,21 @@ def _hours(rule: Rule, told: Sequence[Told]) -> Hours:
         [column[2] for column in columns],
         [sum(len(part.rows) for part in by_hour[start]) for start in starts],
     )
+
+
+def _by_hour(told: Told) -> Iterator[tuple[int, Told]]:
+    """Yield the hours of which a part tells, each with what it tells of it."""
+    strand, rows, shares = told.strand, told.rows, told.shares
+    if _hours_follow(rows):
+        starts, edges = _hour_edges(rows)
+        for hour, (begin, end) in zip(starts, pairwise(edges), strict=True):
+            yield hour, Told(strand, rows.part(begin, end), shares[begin:end])
+        return
+    positions: dict[int, list[int]] = defaultdict(list)
+    for position, hour in enumerate(_hours_of_rows(rows)):
+        positions[hour].append(position)
+    for hour, here in positions.items():
+        yield hour, Told(strand, rows.pick(here), [shares[n] for n in here] if shares else ())
 
 
 def _hours_follow(rows: Rows) -> bool:
@@ -403,6 +414,8 @@ class Cover:
 
     def free(self, begin: int, end: int) -> int:
         """Return how much of the span is not covered; for an instant (begin = end), 1 or 0."""
+        if not self._ends or begin >= self._ends[-1]:
+            return (end - begin) or 1
         if begin == end:
             at = bisect_right(self._begins, begin) - 1
             return int(at < 0 or begin >= self._ends[at])
@@ -414,6 +427,13 @@ class Cover:
     def lay(self, begin: int, end: int) -> None:
         """Cover the span."""
         if begin == end:
+            return
+        if not self._ends or begin > self._ends[-1]:
+            self._begins.append(begin)
+            self._ends.append(end)
+            return
+        if begin >= self._begins[-1]:
+            self._ends[-1] = max(self._ends[-1], end)
             return
         first, last = bisect_left(self._ends, begin), bisect_right(self._begins, end)
         if first < last:
@@ -435,13 +455,16 @@ def _lay(rule: Rule, cover: Cover, strand: Strand) -> Told:
         shares = _raw_shares(rule, cover, rows)
     else:
         shares = [0.0] * len(rows)
+        spans = _spans(rows)
         for n in sorted(
             range(len(rows)), key=lambda n: (_is_unaligned(rows, n, strand.grain), rows.start[n])
         ):
-            begin, end = _span(rows, n)
+            begin, end = spans[n]
             shares[n] = cover.free(begin, end) / max(1, end - begin)
             cover.lay(begin, end)
-    kept = [n for n in range(len(rows)) if shares[n] > 0]
+    if all(share == 1.0 for share in shares):
+        return Told(strand, rows)
+    kept = [n for n, share in enumerate(shares) if share > 0]
     return Told(strand, rows.pick(kept), [shares[n] for n in kept])
 
 
@@ -467,8 +490,11 @@ def _lay_day(cover: Cover, strand: Strand) -> Told:
 
 
 def _raw_shares(rule: Rule, cover: Cover, rows: Rows) -> list[float]:
-    spans = [_span(rows, n) for n in range(len(rows))]
-    shares = [cover.free(begin, end) / max(1, end - begin) for begin, end in spans]
+    spans = _spans(rows)
+    if cover:
+        shares = [cover.free(begin, end) / ((end - begin) or 1) for begin, end in spans]
+    else:
+        shares = [1.0] * len(spans)
     if not rule.logged:
         hours = _hours_of_rows(rows)
         instants = [n for n, (begin, end) in enumerate(spans) if begin == end]
@@ -481,13 +507,15 @@ def _raw_shares(rule: Rule, cover: Cover, rows: Rows) -> list[float]:
     return shares
 
 
-def _span(rows: Rows, n: int) -> tuple[int, int]:
-    begin = rows.start[n]
-    end = begin + rows.duration[n] * SECOND_US
-    # Nothing can be told before it begins: there the clocks of phone and house disagree, and the width counts.
-    if rows.told and rows.told[n] > begin:
-        end = min(end, rows.told[n])
-    return begin, end
+def _spans(rows: Rows) -> list[tuple[int, int]]:
+    ends = [start + duration * SECOND_US for start, duration in zip(rows.start, rows.duration, strict=True)]
+    if rows.told:
+        # Nothing can be told before it begins: there the clocks of phone and house disagree, and the width counts.
+        ends = [
+            min(end, told) if told > start else end
+            for start, end, told in zip(rows.start, ends, rows.told, strict=True)
+        ]
+    return list(zip(rows.start, ends, strict=True))
 
 
 def _is_unaligned(rows: Rows, n: int, grain: Grain) -> bool:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any, TypeVar
 
 from appliance.domain.sample import Batch
+
+T = TypeVar("T")
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = b"\xff\xff"
@@ -19,12 +22,12 @@ EPOCH_US = 946_684_800_000_000
 
 _NULL = struct.pack(">i", -1)
 _FIELDS = 10  # of the table sample, in the order of SAMPLE_COLUMNS
-_KEY = "hiqiqiqiiii"  # field count, person, series, start, offset, duration, each with its length
-_PLAIN = struct.Struct(f">{_KEY}idiiiqi")
-_RANGE = struct.Struct(f">{_KEY}idididiqi")
-_START = struct.Struct(f">{_KEY}")
+_HEAD = struct.Struct(">hiqiqi")  # field count, person and series after their lengths, length of the start
+_UPLOAD = struct.Struct(">iq")
+_PLAIN = struct.Struct(f">{_HEAD.size}sqiiiiid{8 + _UPLOAD.size}s")
+_RANGE = struct.Struct(f">{_HEAD.size}sqiiiiididid{_UPLOAD.size}s")
+_START = struct.Struct(f">{_HEAD.size}sqiiii")
 _DOUBLE = struct.Struct(">id")
-_BIGINT = struct.Struct(">iq")
 
 # An array's elements follow 20 bytes of dimensions, each after its length.
 _ARRAY_HEAD = 20
@@ -38,100 +41,52 @@ def pack_samples(
     batch: Batch, positions: Sequence[int], person_id: int, series_id: int, upload_id: int
 ) -> bytes:
     """Return the rows of these positions in COPY format, without header and trailer."""
-    whole = len(positions) == len(batch)
-    plain = not batch.extra and None not in batch.value
-    if plain and not batch.minimum:
-        pack = _PLAIN.pack
-        columns = zip(batch.start, batch.offset, batch.duration, batch.value, strict=True)
-        rows = columns if whole else _picked(columns, positions)
-        return b"".join(
-            [
-                pack(
-                    _FIELDS,
-                    8,
-                    person_id,
-                    8,
-                    series_id,
-                    8,
-                    start - EPOCH_US,
-                    4,
-                    offset,
-                    4,
-                    duration,
-                    8,
-                    value,
-                    -1,
-                    -1,
-                    8,
-                    upload_id,
-                    -1,
-                )
-                for start, offset, duration, value in rows
-            ]
-        )
-    if plain and None not in batch.minimum and None not in batch.maximum:
-        pack = _RANGE.pack
-        ranges = zip(
-            batch.start, batch.offset, batch.duration, batch.value, batch.minimum, batch.maximum, strict=True
-        )
-        return b"".join(
-            [
-                pack(
-                    _FIELDS,
-                    8,
-                    person_id,
-                    8,
-                    series_id,
-                    8,
-                    start - EPOCH_US,
-                    4,
-                    offset,
-                    4,
-                    duration,
-                    8,
-                    value,
-                    8,
-                    low,
-                    8,
-                    high,
-                    8,
-                    upload_id,
-                    -1,
-                )
-                for start, offset, duration, value, low, high in (
-                    ranges if whole else _picked(ranges, positions)
-                )
-            ]
-        )
-    return b"".join(_pack_one(batch, at, person_id, series_id, upload_id) for at in positions)
+
+    def column(told: Sequence[T]) -> Sequence[T]:
+        return told if len(positions) == len(batch) else [told[at] for at in positions]
+
+    head = _HEAD.pack(_FIELDS, 8, person_id, 8, series_id, 8)
+    upload = _UPLOAD.pack(8, upload_id)
+    starts = column([start - EPOCH_US for start in batch.start])
+    offsets, durations, values = column(batch.offset), column(batch.duration), column(batch.value)
+    if None in batch.value or None in batch.minimum or None in batch.maximum:
+        begins = map(_START.pack, repeat(head), starts, repeat(4), offsets, repeat(4), durations)
+        rows = [
+            begin + _doubles_or_nulls((value, *batch.bounds(at))) + upload
+            for begin, value, at in zip(begins, values, positions, strict=True)
+        ]
+    elif batch.minimum:
+        pack, lows, highs = _RANGE.pack, column(batch.minimum), column(batch.maximum)
+        rows = [
+            pack(head, start, 4, offset, 4, duration, 8, value, 8, low, 8, high, upload)
+            for start, offset, duration, value, low, high in zip(
+                starts, offsets, durations, values, lows, highs, strict=True
+            )
+        ]
+    else:
+        pack, end = _PLAIN.pack, _NULL + _NULL + upload
+        rows = [
+            pack(head, start, 4, offset, 4, duration, 8, value, end)
+            for start, offset, duration, value in zip(starts, offsets, durations, values, strict=True)
+        ]
+    if not batch.extra:
+        return _NULL.join([*rows, b""])
+    parts = [_NULL] * (2 * len(rows))
+    parts[::2] = rows
+    parts[1::2] = column(_extras(batch))
+    return b"".join(parts)
 
 
-def _picked(rows: Iterable[Any], positions: Sequence[int]) -> Iterator[Any]:
-    held = list(rows)
-    return (held[at] for at in positions)
-
-
-def _pack_one(batch: Batch, at: int, person_id: int, series_id: int, upload_id: int) -> bytes:
-    start = _START.pack(
-        _FIELDS,
-        8,
-        person_id,
-        8,
-        series_id,
-        8,
-        batch.start[at] - EPOCH_US,
-        4,
-        batch.offset[at],
-        4,
-        batch.duration[at],
-    )
-    numbers = (batch.value[at], *batch.bounds(at))
-    doubles = b"".join(_NULL if number is None else _DOUBLE.pack(8, number) for number in numbers)
-    return start + doubles + _BIGINT.pack(8, upload_id) + _jsonb(batch.extra.get(at))
-
-
-def _jsonb(value: dict[str, Any] | None) -> bytes:
-    return _NULL if value is None else jsonb(value)
+def _extras(batch: Batch) -> list[bytes]:
+    """Return what else is told of each sample; what many samples have in common is packed once."""
+    packed = [_NULL] * len(batch)
+    known: dict[int, bytes] = {}
+    for position, extra in batch.extra.items():
+        found = known.get(id(extra))
+        if found is None:
+            found = known[id(extra)] = jsonb(extra)
+        packed[position] = found
+    return packed
 
 
 def int_array(value: bytes, width: int) -> list[int]:

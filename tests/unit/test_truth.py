@@ -310,7 +310,7 @@ def test_what_counts_is_told_best_first_with_its_share():
     ring = a_strand("Ring", Grain.RAW, (at("10:07:00"), 9), seconds=60)
     told = choose(SUM, [ring, phone, watch])
     assert [(part.strand.source, list(part.rows.value), list(part.shares)) for part in told] == [
-        ("Watch", [600], [1.0]),
+        ("Watch", [600], []),
         ("Phone", [500], [0.5]),
         ("Ring", [], []),
     ]
