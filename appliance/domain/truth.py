@@ -72,6 +72,19 @@ class Rows:
             self.told[begin:end],
         )
 
+    def numbers(self, begin: int, end: int) -> Rows:
+        """Return when and what the rows of these positions tell, without the rest."""
+        return Rows(
+            self.start[begin:end],
+            (),
+            (),
+            (),
+            self.value[begin:end],
+            self.minimum[begin:end],
+            self.maximum[begin:end],
+            (),
+        )
+
     def pick(self, positions: Sequence[int]) -> Rows:
         """Return the rows of these positions, in this order."""
         return Rows(
@@ -262,7 +275,7 @@ def _by_hour(told: Told) -> Iterator[tuple[int, Told]]:
     if _hours_follow(rows):
         starts, edges = _hour_edges(rows)
         for hour, (begin, end) in zip(starts, pairwise(edges), strict=True):
-            yield hour, Told(strand, rows.part(begin, end), shares[begin:end])
+            yield hour, Told(strand, rows.numbers(begin, end), shares[begin:end])
         return
     positions: dict[int, list[int]] = defaultdict(list)
     for position, hour in enumerate(_hours_of_rows(rows)):
@@ -273,6 +286,8 @@ def _by_hour(told: Told) -> Iterator[tuple[int, Told]]:
 
 def _hours_follow(rows: Rows) -> bool:
     """Whether hours come in the order of their rows; not so where zones of whole and of half hours meet."""
+    if min(rows.offset) == max(rows.offset):
+        return True
     return len({offset % 3_600 for offset in set(rows.offset)}) == 1
 
 
@@ -290,16 +305,16 @@ def _hours_of_one(rule: Rule, told: Told) -> Hours:
             _or_value(rows.maximum, rows.value),
             [1] * len(rows),
         )
-    spans = list(pairwise(edges))
     columns = [
-        _aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e]) for b, e in spans
+        _aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e])
+        for b, e in pairwise(edges)
     ]
     return Hours(
         starts,
         [column[0] for column in columns],
         [column[1] for column in columns],
         [column[2] for column in columns],
-        [end - begin for begin, end in spans],
+        [end - begin for begin, end in pairwise(edges)],
     )
 
 
@@ -307,11 +322,11 @@ def _hour_edges(rows: Rows) -> tuple[list[int], list[int]]:
     """Return where each hour with rows starts (µs), and the positions at which hours begin, and the end."""
     if min(rows.offset) == max(rows.offset):
         # All in one offset: jump from hour to hour instead of asking every row.
-        shift = rows.offset[0] * SECOND_US
-        starts, edges, position = [], [0], 0
-        while position < len(rows):
-            hour = (rows.start[position] + shift) // HOUR_US * HOUR_US - shift
-            position = bisect_left(rows.start, hour + HOUR_US, position)
+        at, shift = rows.start, rows.offset[0] * SECOND_US
+        starts, edges, position, count = [], [0], 0, len(rows)
+        while position < count:
+            hour = (at[position] + shift) // HOUR_US * HOUR_US - shift
+            position = bisect_left(at, hour + HOUR_US, position)
             starts.append(hour)
             edges.append(position)
         return starts, edges
@@ -359,10 +374,15 @@ def _aggregate_columns(
 ) -> tuple[Number, Number, Number]:
     """Return value, minimum and maximum; what was never told stays None. Rows are in order of start."""
     known = _told_only(value)
-    lows = _told_only(_or_value(minimum, value))
-    highs = _told_only(_or_value(maximum, value))
+    if minimum or maximum:
+        lows, highs = _told_only(_or_value(minimum, value)), _told_only(_or_value(maximum, value))
+    else:
+        lows = highs = known
+    lowest, highest = min(lows, default=None), max(highs, default=None)
     result: Number = None
-    if known:
+    if rule.aggregate == "max":
+        result = highest
+    elif known:
         match rule.aggregate:
             case "sum" if shares:
                 result = math.fsum(v * s for v, s in zip(value, shares, strict=True) if v is not None)
@@ -372,9 +392,7 @@ def _aggregate_columns(
                 result = math.fsum(known) / len(known)
             case "last":
                 result = known[-1]
-    if rule.aggregate == "max":
-        result = max(highs, default=None)
-    return result, min(lows, default=None), max(highs, default=None)
+    return result, lowest, highest
 
 
 def _told_only(numbers: Sequence[Number]) -> Sequence[float]:

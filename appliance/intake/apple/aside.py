@@ -50,6 +50,22 @@ def reading(path: Path, catalogue: Catalogue, home: Whereabouts, *, skip: int = 
         if archive.main.size < PAYS_FROM:
             yield Parts(_read(ExportReader(archive, catalogue, home), skip))
             return
+    with _seldom_looking_for_garbage(), _aside(path, home, skip) as parts:
+        yield parts
+
+
+@contextmanager
+def _seldom_looking_for_garbage() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(GARBAGE_FROM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextmanager
+def _aside(path: Path, home: Whereabouts, skip: int) -> Iterator[Parts]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     # A daemon ends with us, however we end.
@@ -71,9 +87,8 @@ def _read(reader: ExportReader, skip: int) -> Iterator[Part | About]:
 
 def _tell(there: Connection, path: Path, home: Whereabouts, skip: int) -> None:
     """Read in the other process, and send what was read. The other side may have gone."""
-    gc.set_threshold(GARBAGE_FROM)
     try:
-        with open_archive(path) as archive:
+        with _seldom_looking_for_garbage(), open_archive(path) as archive:
             for told in _read(ExportReader(archive, load_catalogue(), home), skip):
                 there.send(told)
     except BrokenPipeError:

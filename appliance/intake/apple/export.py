@@ -30,8 +30,8 @@ from appliance.intake.fields import RecordContext, Unreadable
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.intake.timestamps import BadTimestamp, Timestamps
 
-RECORDS_A_PART = 50_000
-POINTS_A_PART = 400_000  # of routes and voltages
+RECORDS_A_PART = 25_000
+POINTS_A_PART = 100_000  # of routes and voltages
 ECGS_A_PART = 20
 MOST_KEPT_BYTES = 64 << 10  # of one damaged stretch
 MOST_REMEMBERED = 100_000

@@ -7,6 +7,7 @@ the person was. That follows from `HKTimeZone` where a record has it, else from 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from appliance.intake.timestamps import EARLIEST_YEAR, LATEST_YEAR, MAX_OFFSET_S
 LENGTH = len("2026-10-01 08:00:00 +0200")
 MOST_KNOWN = 400_000
 
+_PARTS = struct.Struct(f"10s{LENGTH - 10}s")
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
 _CLOCK = re.compile(rb" ([01]\d|2[0-3]):([0-5]\d):([0-5]\d) ([+-])(\d\d)([0-5]\d)")
 
@@ -36,9 +38,9 @@ class Instants:
         return self._timestamps.read(text.decode("ascii", "replace"))[0]
 
     def column(self, texts: Sequence[bytes]) -> list[int]:
-        """Return dates in Apple's spelling as µs since 1970 UTC. Raises `BadTimestamp` if one is not."""
+        """Return dates of `LENGTH` bytes each as µs since 1970 UTC. Raises `BadTimestamp` if one is spelt otherwise."""
         days, clocks = self._days, self._clocks
-        return [days[text[:10]] + clocks[text[10:]] for text in texts]
+        return [days[day] + clocks[clock] for day, clock in _PARTS.iter_unpack(b"".join(texts))]
 
 
 class _Days(dict[bytes, int]):
