@@ -1,16 +1,20 @@
 """Reading an export in a process of its own, so that parts are read and stored at the same time.
 
 A small one is read in this process: starting another takes longer than reading it. The other process is a fresh one
-on every system; a part goes over to it by a pipe that holds one, so it is never more than a part ahead.
+on every system. A part comes over by a pipe and waits packed, which takes little room, so that neither waits for the
+other over a part that takes long.
 """
 
 from __future__ import annotations
 
 import gc
 import multiprocessing
+import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from appliance.catalog.load import Catalogue, load_catalogue
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 # What is read holds no cycles, and looking for them among millions of lists' items takes a fifth of the time.
 GARBAGE_FROM = 200_000
+PARTS_AHEAD = 4
 PAYS_FROM = 32 << 20  # bytes of the main file: some 70,000 records
 
 
@@ -72,12 +77,18 @@ def _aside(path: Path, home: Whereabouts, skip: int) -> Iterator[Parts]:
     process = context.Process(target=_tell, args=(theirs, path, home, skip), daemon=True)
     process.start()
     theirs.close()
+    ahead = Queue[bytes | None](PARTS_AHEAD)
+    taking = Thread(target=_take, args=(ours, ahead), daemon=True)
+    taking.start()
     try:
-        yield Parts(_told(ours))
+        yield Parts(_told(ahead))
     finally:
-        ours.close()
         process.terminate()
         process.join()
+        while ahead.get() is not None:
+            pass  # so that the thread comes to the end
+        taking.join()
+        ours.close()
 
 
 def _read(reader: ExportReader, skip: int) -> Iterator[Part | About]:
@@ -97,14 +108,21 @@ def _tell(there: Connection, path: Path, home: Whereabouts, skip: int) -> None:
         there.send(error)
 
 
-def _told(here: Connection) -> Iterator[Part | About]:
-    while True:
-        try:
-            told = here.recv()
-        except EOFError as error:
-            raise HearthbeatError("Reading the file was broken off; give it again to go on.") from error
+def _take(here: Connection, ahead: Queue[bytes | None]) -> None:
+    """Take what comes over the pipe as it is, until it ends; then None is the last, always."""
+    with suppress(EOFError, OSError):
+        while True:
+            ahead.put(here.recv_bytes())
+    ahead.put(None)
+
+
+def _told(ahead: Queue[bytes | None]) -> Iterator[Part | About]:
+    while (packed := ahead.get()) is not None:
+        told = pickle.loads(packed)  # noqa: S301  from our own process
         if isinstance(told, NoElement | HearthbeatError):
             raise told
         yield told
         if isinstance(told, About):
             return
+    ahead.put(None)
+    raise HearthbeatError("Reading the file was broken off; give it again to go on.")
