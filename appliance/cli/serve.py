@@ -9,6 +9,7 @@ import tempfile
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread, Timer
 from types import FrameType
 from typing import Any, NoReturn
@@ -59,9 +60,18 @@ def serve(**given: Any) -> None:
 @click.option(
     "--days", default=90, show_default=True, type=click.IntRange(1, 730), help="Days of data to make up."
 )
+@click.option(
+    "--history",
+    is_flag=False,
+    flag_value=2,
+    default=0,
+    metavar="[YEARS]",
+    type=click.IntRange(1, 10),
+    help="Also import an export of the years before; 2 unless told.",
+)
 @click.option("--seed", default=20, show_default=True, help="Another number makes up another life.")
 @settings_options("host", "port", "log_level", "engine_user", "postgres_bin", "valkey_server", "threads")
-def demo(*, no_browser: bool, days: int, seed: int, **given: Any) -> None:
+def demo(*, no_browser: bool, days: int, history: int, seed: int, **given: Any) -> None:
     """Show it alive: a throw-away data folder, a made-up person, and 90 days posted like a phone would."""
     from appliance.bootstrap import running_appliance  # noqa: PLC0415
     from appliance.demo.show import Show  # noqa: PLC0415
@@ -75,7 +85,15 @@ def demo(*, no_browser: bool, days: int, seed: int, **given: Any) -> None:
             running_appliance(settings, "demo") as (app, services),
             _listening(app, settings, services) as server,
         ):
-            show = Show(services, server.local_url, out, days=days, seed=seed)
+            show = Show(
+                services,
+                server.local_url,
+                out,
+                days=days,
+                seed=seed,
+                past=history * 365,
+                folder=Path(folder),
+            )
             out.print(f"Dashboard  {server.local_url}")
             story = Thread(
                 target=show.run, kwargs={"open_page": None if no_browser else webbrowser.open}, daemon=True

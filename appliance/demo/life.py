@@ -86,7 +86,7 @@ def posts(*, until: datetime, zone: ZoneInfo, days: int = 90, seed: int = 20) ->
     weeks = [list(week) for _, week in groupby(plans, key=lambda plan: plan.day.date.isocalendar()[:2])]
     for index, week in enumerate(weeks):
         newest = index >= len(weeks) - WEEKS_IN_STAGES
-        lived = [_live(plan, window, seed) for plan in week]
+        lived = [live(plan, window, seed) for plan in week]
         label = _span(week[0].day.date, week[-1].day.date)
         period = "Default" if index == len(weeks) - 1 else "Previous 7 Days"
         for automation, content in _week(lived, window, seed, in_stages=newest):
@@ -100,10 +100,17 @@ def posts(*, until: datetime, zone: ZoneInfo, days: int = 90, seed: int = 20) ->
                 )
 
 
-def _live(plan: DayPlan, window: Window, seed: int) -> LivedDay:
+def live(plan: DayPlan, window: Window, seed: int) -> LivedDay:
+    """Return what becomes of a day's plan."""
     today = plan.day.date
     sessions = [work_out(outing, plan, dice(seed, "workout", today)) for outing in plan.outings]
     return LivedDay(plan, sessions, live_through(plan, sessions, window, dice(seed, "motion", today)))
+
+
+def note_day(day: LivedDay, totals: MetricBook, readings: MetricBook, seed: int) -> None:
+    """Add a day's hourly sums and its single readings."""
+    note_hours(day.plan, day.trace, totals, dice(seed, "totals", day.plan.day.date))
+    note_readings(day.plan, day.trace, day.sessions, readings, dice(seed, "vitals", day.plan.day.date))
 
 
 def _week(
@@ -112,8 +119,7 @@ def _week(
     """Yield each automation with what it has to send of a week, which may be nothing."""
     totals, readings = MetricBook(window), MetricBook(window)
     for day in lived:
-        note_hours(day.plan, day.trace, totals, dice(seed, "totals", day.plan.day.date))
-        note_readings(day.plan, day.trace, day.sessions, readings, dice(seed, "vitals", day.plan.day.date))
+        note_day(day, totals, readings, seed)
     yield DAILY_TOTALS, totals.metrics()
     yield VITALS, readings.metrics()
     yield SLEEP_STAGES if in_stages else SLEEP_NIGHTS, _sleep(lived, window, in_stages=in_stages)
@@ -130,13 +136,15 @@ def _sleep(lived: list[LivedDay], window: Window, *, in_stages: bool) -> list[di
     return [{"name": "sleep_analysis", "units": "hr", "data": rows}]
 
 
+def finished_workouts(day: LivedDay, window: Window, seed: int) -> Iterator[tuple[Session, dict[str, Any]]]:
+    """Yield a day's workouts that have ended, each with the row that the phone sends of it."""
+    for session in day.sessions:
+        if session.outing.end <= window.until:
+            yield session, workout_row(session, window, dice(seed, "route", session.outing.start))
+
+
 def _finished_workouts(lived: list[LivedDay], window: Window, seed: int) -> list[dict[str, Any]]:
-    return [
-        workout_row(session, window, dice(seed, "route", session.outing.start))
-        for day in lived
-        for session in day.sessions
-        if session.outing.end <= window.until
-    ]
+    return [row for day in lived for _, row in finished_workouts(day, window, seed)]
 
 
 def _rare(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from appliance.demo.window import Window
 
 # As iOS names devices: a curly apostrophe, and a no-break space inside "Apple Watch".
@@ -30,13 +32,19 @@ class MetricBook:
         point = {"date": self.window.stamp(instant), **values, "source": source}
         self._points.setdefault(name, []).append((instant, point))
 
+    def timed(self, *names: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Yield metric, instant (Unix seconds) and point of these metrics, of all without any, each in order of time."""
+        for name in names or self._points:
+            for instant, point in sorted(self._points.get(name, ()), key=lambda timed: timed[0]):
+                yield name, instant, point
+
     def metrics(self) -> list[dict[str, Any]]:
         """Return `data.metrics` as the phone sends it, every metric's points in order of time."""
         return [
             {
                 "name": name,
                 "units": self._units[name],
-                "data": [point for _, point in sorted(points, key=lambda timed: timed[0])],
+                "data": [point for _, _, point in self.timed(name)],
             }
-            for name, points in self._points.items()
+            for name in self._points
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ WATCH_OFF_AT = 0.8
 # adds about eight beats to each degree and presses the variability down.
 RESTING_BPM, RESTING_TRAINED, RESTING_ILL = 61.0, -3.6, 9.0
 HRV_MS, HRV_TRAINED, HRV_ILL = 46.0, 8.0, -18.0
+SLIPPED = 0.6  # how fit she had been at the best time of the past
 WEIGHT_KG, WEIGHT_LOST_KG = 72.4, 2.5
 
 
@@ -78,8 +80,11 @@ class DayPlan:
         return self.day.date.weekday() < 5 and not self.illness
 
 
-def tell(window: Window, seed: int) -> list[DayPlan]:
-    """Return the plan of every day of the window, oldest first."""
+def tell(window: Window, seed: int, *, past: bool = False) -> list[DayPlan]:
+    """Return the plan of every day of the window, oldest first.
+
+    In it Maya trains herself up from nothing; in the `past` before it she had done so once and let it slip again.
+    """
     count = len(window.days)
     illness = _illness(count)
     watch_off = round(count * WATCH_OFF_AT)
@@ -90,7 +95,8 @@ def tell(window: Window, seed: int) -> list[DayPlan]:
     plans = []
     for index, day in enumerate(window.days):
         roll = dice(seed, "day", day.date)
-        fitness, ill, night = index / max(1, count - 1), illness[index], nights[index]
+        share, ill, night = index / max(1, count - 1), illness[index], nights[index]
+        fitness = SLIPPED * math.sin(math.pi * share) if past else share
         weak = any(illness[max(0, index - WEAK_DAYS) : index + 1])
         plans.append(
             DayPlan(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from appliance.domain.sample import Batch, Stored
+from appliance.domain.sample import Batch, Grain, Stored
 
 TOLERANCE = 1e-9  # relative; the same reading sent once in kJ and once in kcal differs in the last digits
 
@@ -52,8 +52,9 @@ def judge(batch: Batch, held: Stored | None, upload_id: int) -> Judgement:
     """Decide what becomes of each sample, given what is held of the series where the batch falls.
 
     Repeats inside the batch are settled first, in the order they were sent, so that one position per start goes
-    on to be compared with what is held. A changed duration counts as a change; a changed offset does not: the
-    first one told is nearest to where the person was.
+    on to be compared with what is held. A changed duration counts as a change, but for a reading that comes again
+    without one: then it lasts as long as was told. A changed offset does not: the first one told is nearest to where
+    the person was.
     """
     count = len(batch)
     if batch.cut_to_seconds:
@@ -89,7 +90,8 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
 
     Starts that lost their fractions may stand for several samples: a second one goes some microseconds later. It is
     the same as a held one when the value agrees as far as files tell it and the duration does, or one of the two
-    does not know it; then it takes over the digits that are held, so that a change of units changes nothing.
+    does not know it; then it takes over the digits that are held, so that a change of units changes nothing, and the
+    bounds, which files do not tell.
     """
     held_at = {start: n for n, start in enumerate(held.start)} if held else {}
     if len(set(batch.start)) == len(batch) and held_at.keys().isdisjoint(batch.start):
@@ -108,10 +110,19 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
             ):
                 batch.value[position] = value
                 batch.duration[position] = batch.duration[position] or duration
+                if n is None and held is not None and held.minimum:
+                    _take_bounds(batch, position, held, held_at[start])
                 break
             start += 1
         batch.start[position] = start
         placed.setdefault(start, position)
+
+
+def _take_bounds(batch: Batch, position: int, held: Stored, n: int) -> None:
+    if not batch.minimum:
+        batch.minimum, batch.maximum = [None] * len(batch), [None] * len(batch)
+    if batch.minimum[position] is None and batch.maximum[position] is None:
+        batch.minimum[position], batch.maximum[position] = held.minimum[n], held.maximum[n]
 
 
 def _as_good_as_same(one: float | None, other: float | None) -> bool:
@@ -161,6 +172,8 @@ def _rival(held: Stored, n: int) -> Rival:
 def _against(batch: Batch, at: int, rival: Rival, upload_id: int) -> Verdict:
     value = batch.value[at]
     minimum, maximum = batch.bounds(at)
+    if not batch.duration[at] and batch.key.grain is Grain.RAW:
+        batch.duration[at] = rival.duration
     if (
         _same(value, rival.value)
         and _same(minimum, rival.minimum)
