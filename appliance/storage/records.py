@@ -75,6 +75,7 @@ def store(
     last = {each.identity: position for position, each in enumerate(records)}
     verdicts = []
     new: list[Record] = []
+    taken: set[int] = set()  # two ids at one time are two things, of which one was known without
     for position, each in enumerate(records):
         if last[each.identity] != position:
             final = records[last[each.identity]]
@@ -86,10 +87,10 @@ def store(
             if same and each.natural == each.identity:
                 verdicts.append(Verdict.SUPERSEDED)
                 continue
-            nameless = next((twin for twin in same if has_natural_identity(twin[0])), None)
-            if nameless is not None:
-                twins[each.start].remove(nameless)
-                rival = nameless[0]
+            nameless = (twin for twin, _ in same if has_natural_identity(twin))
+            rival = next((twin for twin in nameless if twin.record_id not in taken), None)
+        if rival is not None:
+            taken.add(rival.record_id)
         verdict = judge_record(each, rival, upload_id, outdone)
         if verdict is Verdict.STORED:
             new.append(each)
