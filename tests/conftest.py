@@ -5,6 +5,7 @@ import pytest
 pytest.register_assert_rewrite("tests.fixtures")  # they import each other, in whatever order they stand here
 
 pytest_plugins = [
+    "tests.fixtures.apple_said",
     "tests.fixtures.browser",
     "tests.fixtures.engines",
     "tests.fixtures.faults",

@@ -19,58 +19,6 @@ CATALOGUE = load_catalogue()
 EXPORT = AppleExport()
 
 
-class Said:
-    """What an export says, all parts together."""
-
-    def __init__(self, path, home=None):
-        self.received, self.samples, self.records, self.sleep, self.set_aside = Counter(), {}, {}, [], []
-        with open_archive(path) as archive:
-            reader = ExportReader(archive, CATALOGUE, home or Whereabouts(BERLIN))
-            for part in reader.parts():
-                told = part.reading
-                self.received.update(told.received)
-                self.sleep += told.sleep
-                self.set_aside += told.quarantined
-                for kind, found in told.records.items():
-                    self.records.setdefault(kind, []).extend(found)
-                for key, batch in told.batches.items():
-                    columns = zip(
-                        batch.start, batch.offset, batch.day, batch.duration, batch.value, strict=True
-                    )
-                    rows = [(*row, batch.extra.get(n)) for n, row in enumerate(columns)]
-                    self.samples.setdefault(key, []).extend(rows)
-        self.about = reader.about
-
-    @property
-    def canonical(self):
-        return (
-            {
-                key: [(*row[:4], round(row[4], 6), row[5]) for row in rows]
-                for key, rows in self.samples.items()
-            },
-            {kind: [(each.identity, each.digest) for each in found] for kind, found in self.records.items()},
-            self.sleep,
-        )
-
-    def of(self, metric, source=None):
-        return [
-            row
-            for key, rows in self.samples.items()
-            if key.metric == metric and source in (None, key.source)
-            for row in rows
-        ]
-
-
-@pytest.fixture
-def said(tmp_path):
-    """Tell what an export says."""
-
-    def tell(export=EXPORT, home=None, **how):
-        return Said(export.zip(tmp_path / "export.zip", **how), home)
-
-    return tell
-
-
 def test_everything_received_is_somewhere(said):
     told = said()
     kept = sum(map(len, told.samples.values())) + len(told.sleep) + sum(map(len, told.records.values()))
