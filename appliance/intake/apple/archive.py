@@ -27,7 +27,7 @@ HIGHEST_RATIO = 100
 RATIO_COUNTS_FROM = 64 << 20
 
 _MARKS = (b"<!DOCTYPE HealthData", b"<HealthData")
-_LOOKED_AT = 1_024
+_LOOKED_AT = 64 << 10  # the DOCTYPE has 12 kB, and what it begins with may be damaged
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MARK = b"PK\x03\x04"
 _PACKED_PLAIN, _PACKED_DEFLATE = 0, 8
@@ -100,7 +100,7 @@ class Archive:
         candidates = [each for each in self.ending(".xml") if not each.name.lower().endswith("_cda.xml")]
         found = []
         for member in candidates:
-            beginning = self.open(member).read(_LOOKED_AT)
+            beginning = _beginning(self.open(member))
             if any(mark in beginning for mark in _MARKS):
                 found.append(member)
         if not found:
@@ -110,6 +110,13 @@ class Archive:
                 else f"“{self.path.name}” is empty; {_AGAIN}."
             )
         return max(found, key=lambda member: member.size)
+
+
+def _beginning(stream: Stream) -> bytes:
+    beginning = b""
+    while len(beginning) < _LOOKED_AT and (part := stream.read(_LOOKED_AT - len(beginning))):
+        beginning += part
+    return beginning
 
 
 @contextmanager
@@ -239,8 +246,10 @@ class _Inflated:
         self._waiting = b""
         self.packed = 0
         self.fault: str | None = None
-        file.seek(info.header_offset)
-        header = file.read(_LOCAL_HEADER.size)
+        header = b""
+        if info.header_offset >= 0:  # below zero where the list at the archive's end is damaged
+            file.seek(info.header_offset)
+            header = file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not header.startswith(_LOCAL_MARK):
             self.fault = "its place in the archive is damaged"
             self._left = 0

@@ -38,7 +38,7 @@ DEEPEST = 8  # Apple's deepest is 5
 _BREAK = b"\n <"
 _ROOT = b"HealthData"
 _ROOT_TAG = re.compile(rb"<HealthData(?=[\s>])(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>")
-_ROOT_END = re.compile(rb"\s*</HealthData\s*>\s*\Z")
+_ROOT_END = re.compile(rb"</HealthData\s*>")
 _TAG = re.compile(
     rb"<(?:(?P<aside>!--.*?-->|\?.*?\?>|!\[CDATA\[.*?\]\]>)"
     rb"|(?P<close>/?)(?P<name>[A-Za-z_][\w.:-]*+)(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>)",
@@ -129,9 +129,9 @@ class Walk:
                 begin = self.offset - len(self._stray)
                 yield from self._by_tags(_Held(self._read, self._stray + held, begin))
                 return
-        end = _ROOT_END.search(held)
+        end = _root_end(held)
         self.complete = self.complete or end is not None
-        self._take_lines(held[: end.start()] if end else held)
+        self._take_lines(held[:end])
         self._settle_stray()
         self.offset += len(held)
         yield
@@ -261,6 +261,14 @@ def _fits(tag: re.Match[bytes], names: list[bytes]) -> bool:
     if not _is_empty(tag):
         names.append(tag["name"])
     return len(names) <= DEEPEST
+
+
+def _root_end(held: bytes) -> int | None:
+    """Return where the root's closing tag and the blanks before it begin, None without one at the very end."""
+    # Not one pattern for all of it: looking for blanks from every blank on takes hours where there are megabytes of them.
+    told = held.rstrip()
+    at = told.rfind(b"</")
+    return len(told[:at].rstrip()) if at >= 0 and _ROOT_END.fullmatch(told, at) else None
 
 
 def _nothing(_size: int) -> bytes:

@@ -184,13 +184,13 @@ class ExportReader:
         if piece.startswith(_VALUE, tail):
             end = piece.find(b'"', tail + len(_VALUE))
             value = piece[tail + len(_VALUE) : end]
-            ending = piece[end + 1 :]
-            if b"&" in value:
-                return self._take_any(piece)
         elif piece.startswith(b'"', tail):
-            value, ending = None, piece[tail + 1 :]
+            value, end = None, tail
         else:
             return self._take_any(piece)
+        if not _is_plain(piece[at : end + 1]):
+            return self._take_any(piece)
+        ending = piece[end + 1 :]
         start, finish = piece[at + _START_AT : at + _SECOND], piece[at + _END_AT : tail]
         if ending != b"/>":
             known = self._by_ending.get(ending) or self._read_ending(ending, start)
@@ -408,6 +408,17 @@ class ExportReader:
         path = f"data.elements[{self._kept}]"
         self._kept += 1
         self._reading.set_aside(kind, storable_text(name, NAME_LENGTH), path, reason, detail, item)
+
+
+def _is_plain(told: bytes) -> bool:
+    """Whether these are attributes that a parser would read as they stand: nothing in them is damaged or stands for another."""
+    return (
+        told.isascii()
+        and b"&" not in told
+        and b"<" not in told
+        and told.count(b'"') == 2 * told.count(b'="')
+        and str(told, "ascii").isprintable()
+    )
 
 
 def _text(content: bytes) -> str:
