@@ -158,6 +158,48 @@ def test_a_damaged_element_is_told_with_its_place():
     assert b"OxygenSaturation" in damage.content
 
 
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b" ",
+        b"\n </x>",
+        b"\n <x",
+        b"\n <a/>\n <b",
+        b"<!--",
+        b"<!-- ",
+        b"<?",
+        b"<![CDATA[",
+        b"<a>",
+        b"<a b='",
+        b"\n <",
+        b"\n",
+        b"</",
+        b'<a b="c"><d/>',
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("way", ["before the end", "without lines"])
+@pytest.mark.timeout(20)
+def test_no_rubbish_makes_it_hang(rubbish, way):
+    many = rubbish * (200_000 // len(rubbish))
+    content = {
+        "before the end": XML.replace(b"</HealthData>", many + b"</HealthData>"),
+        "without lines": reformatted(XML).replace(b"</HealthData>", many + b"</HealthData>"),
+    }[way]
+    _, walk = walked(content)
+    assert walk.offset == len(content)
+
+
+def test_every_damage_is_told_with_its_place():
+    content = XML.replace(b' value="0.97"/>', b' value="0.97"').replace(b"</Workout>", b"</Work>")
+    for size in (100, 5_000, 1 << 20):
+        _, walk = walked(content, size)
+        assert len(walk.damage) == 4
+        for damage in walk.damage:
+            assert content[damage.offset : damage.offset + len(damage.content)] == damage.content
+        assert walk.offset == len(content)
+
+
 def test_megabytes_of_rubbish_take_little_time_and_are_told():
     rubbish = b"\n <Correlation a='1'>" * 20_000 + b"<" * 100_000 + b"x" * 3_000_000
     content = XML.replace(b"</HealthData>", rubbish + b"\n <Last/>\n</HealthData>")

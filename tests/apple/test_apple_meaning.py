@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -231,6 +232,21 @@ def test_a_value_that_cannot_be_read_costs_itself(said, old, new, reason):
     assert each.reason == reason
     assert each.item["type"].endswith("OxygenSaturation")
     assert len(told.of("blood_oxygen_saturation")) == EXPORT.days - 1
+
+
+def test_one_value_that_cannot_be_read_among_thousands_costs_itself(said):
+    beat = next(line for line in EXPORT.elements() if "HeartRate" in line and "/>\n" in line[-4:])
+    odd = re.sub('value="[0-9.]*"/>', 'value="NaN"/>', beat)
+    assert odd != beat
+    lines = (beat * 4_000 + odd).encode()
+    told = said(xml=EXPORT.xml().replace(b"</HealthData>", lines + b"</HealthData>"))
+    assert [each.reason for each in told.set_aside] == ["not_a_number"]
+    assert len(told.of("heart_rate")) == len(said().of("heart_rate")) + 4_000
+
+
+def test_a_date_with_a_letter_of_two_bytes_costs_itself(said):
+    xml = EXPORT.xml().replace(b'startDate="2025-10-24', 'startDate="2025-1ä-24'.encode(), 1)
+    assert [each.reason for each in said(xml=xml).set_aside] == ["bad_timestamp"]
 
 
 def test_a_record_without_a_readable_date_costs_itself(said):

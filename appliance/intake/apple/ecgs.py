@@ -30,7 +30,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}")
 _RATE = re.compile(r"(\d{2,5}(?:[.,]\d+)?)[\s\u00a0\u202f]*[^\W\d_].*")
 _DEVICE = re.compile(r"[A-Za-z]+\d+,\d+")
 _VOLTAGE = re.compile(r"-?\d+(?:[.,]\d+)?")
-_VOLTAGES = re.compile(r"(?:-?\d+(?:\.\d+)?\n)+")
+_VOLTAGES = re.compile(r"(?:-?+\d++(?:\.\d++)?+\n)++")
 
 
 class EcgReader:

@@ -40,7 +40,8 @@ _ROOT = b"HealthData"
 _ROOT_TAG = re.compile(rb"<HealthData(?=[\s>])(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>")
 _ROOT_END = re.compile(rb"</HealthData\s*>")
 _TAG = re.compile(
-    rb"<(?:(?P<aside>!--.*?-->|\?.*?\?>|!\[CDATA\[.*?\]\]>)"
+    # None of these looks further than the next of its kind, so that a million of them without an end take no longer.
+    rb"<(?:(?P<aside>!--(?:(?!--).)*+-->|\?[^<>]*+>|!\[CDATA\[[^<]*?\]\]>)"
     rb"|(?P<close>/?)(?P<name>[A-Za-z_][\w.:-]*+)(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>)",
     re.DOTALL,
 )
@@ -87,9 +88,8 @@ class Walk:
         self.offset = 0
         self.complete = False
         self.damage: list[Damage] = []
-        self._stray = (
-            b""  # pieces that are no elements by themselves, as they stood, with the break before each
-        )
+        # Pieces that are no elements by themselves, as they stood, with the break before each.
+        self._stray = bytearray()
         self._stray_at = 0
 
     def steps(self) -> Iterator[None]:
@@ -127,7 +127,7 @@ class Walk:
                 yield
             elif len(held) > LONGEST_ELEMENT:
                 begin = self.offset - len(self._stray)
-                yield from self._by_tags(_Held(self._read, self._stray + held, begin))
+                yield from self._by_tags(_Held(self._read, bytes(self._stray) + held, begin))
                 return
         end = _root_end(held)
         self.complete = self.complete or end is not None
@@ -140,28 +140,34 @@ class Walk:
         """Take the elements of these bytes, which begin with a break. A closing tag belongs to the piece before."""
         pieces: list[bytes] = []
         add, take = pieces.append, self._take
+        is_closed = True
         for piece in content.removeprefix(b"\r").removeprefix(_BREAK).split(_BREAK):
-            if piece.startswith(b"/") and pieces:
+            if piece.startswith(b"/") and not is_closed:
                 pieces[-1] += _BREAK + piece
+                is_closed = True
             else:
                 add(piece)
-        for n, piece in enumerate(pieces):
+                is_closed = False
+        place = self.offset + content.startswith(b"\r")
+        for piece in pieces:
             if take(piece):
                 if self._stray:
                     self._settle_stray()
             else:
                 if not self._stray:
-                    before = sum(map(len, pieces[:n])) + n * len(_BREAK)
-                    self._stray_at = self.offset + before + content.startswith(b"\r")
+                    self._stray_at = place
                 self._stray += _BREAK + piece
                 if len(self._stray) > LONGEST_ELEMENT:
                     self._settle_stray()
+            place += len(_BREAK) + len(piece)
 
     def _settle_stray(self) -> None:
-        stray, self._stray = self._stray, b""
+        stray, self._stray = bytes(self._stray), bytearray()
         if stray:
+            offset = self.offset
             for _ in self._by_tags(_Held(_nothing, stray, self._stray_at)):
                 pass
+            self.offset = offset  # what is cut anew lies in what is being gone through
 
     def _by_tags(self, held: _Held) -> Iterator[None]:
         """Take every element, looking at each tag. What is not closed properly costs its opening tag alone."""

@@ -18,7 +18,7 @@ from appliance.domain.text import storable, storable_text
 from appliance.domain.whereabouts import Whereabouts
 from appliance.intake.apple.archive import Archive, Stream
 from appliance.intake.apple.ecgs import EcgReader
-from appliance.intake.apple.elements import INNER, Node, NoElement, Walk, parse
+from appliance.intake.apple.elements import INNER, LONGEST_ATTRIBUTE, Node, NoElement, Walk, parse
 from appliance.intake.apple.events import EventReader
 from appliance.intake.apple.heartbeats import EMPTY_LIST, USUAL_BEAT, beats_of
 from appliance.intake.apple.lanes import NAME_LENGTH, Lane, LaneReader, Lanes
@@ -176,6 +176,7 @@ class ExportReader:
             at < 0
             or piece[at + _FIRST : at + _START_AT] != _START
             or piece[at + _SECOND : at + _END_AT] != _END
+            or len(piece) > LONGEST_ATTRIBUTE
             or (lane := self._by_beginning.get(piece[:at]) or self._lane_beginning(piece[:at])) is None
         ):
             return self._take_any(piece)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 BEATS = "beats"
 # As the phone writes them; what is left of a list without its beats is read as any other metadata.
-USUAL_BEAT = re.compile(rb'\n   <InstantaneousBeatsPerMinute bpm="([^"&<]*)" time="([^"&<]*)"/>')
+USUAL_BEAT = re.compile(
+    rb'\n   <InstantaneousBeatsPerMinute bpm="([^"&<\x00-\x1f]*)" time="([^"&<\x00-\x1f]*)"/>'
+)
 EMPTY_LIST = b"\n  <HeartRateVariabilityMetadataList>\n  </HeartRateVariabilityMetadataList>"
 MOST_BEATS = 10_000
 _QUARTER_MS, _DAY_MS = 900_000, 86_400_000

@@ -27,7 +27,8 @@ NAME_LENGTH = 80
 MOST_LANES = 20_000
 LONGEST_S = 366 * DAY_S  # an end further from the start is a slip, and not a duration
 
-_NUMBERS = re.compile(rb"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?,)*", re.ASCII)
+# Without a way back: there are as many ways to cut a number in two as it has digits, and a lane has thousands of numbers.
+_NUMBERS = re.compile(rb"(?:[+-]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?+\d{1,3}+)?+,)*+", re.ASCII)
 
 SetAside = Callable[[str, str, Reason, str, Any], None]
 

@@ -40,7 +40,10 @@ class Instants:
     def column(self, texts: Sequence[bytes]) -> list[int]:
         """Return dates of `LENGTH` bytes each as µs since 1970 UTC. Raises `BadTimestamp` if one is spelt otherwise."""
         days, clocks = self._days, self._clocks
-        return [days[day] + clocks[clock] for day, clock in _PARTS.iter_unpack(b"".join(texts))]
+        joined = b"".join(texts)
+        if len(joined) != LENGTH * len(texts):
+            raise BadTimestamp("not in the usual spelling")
+        return [days[day] + clocks[clock] for day, clock in _PARTS.iter_unpack(joined)]
 
 
 class _Days(dict[bytes, int]):
