@@ -63,15 +63,15 @@ def serve(**given: Any) -> None:
 @click.option(
     "--history",
     is_flag=False,
-    flag_value=2,
-    default=0,
+    flag_value=1,
+    default=None,
     metavar="[YEARS]",
     type=click.IntRange(1, 10),
-    help="Also import an export of the years before; 2 unless told.",
+    help="Also import an export of the years before; one unless told.",
 )
 @click.option("--seed", default=20, show_default=True, help="Another number makes up another life.")
 @settings_options("host", "port", "log_level", "engine_user", "postgres_bin", "valkey_server", "threads")
-def demo(*, no_browser: bool, days: int, history: int, seed: int, **given: Any) -> None:
+def demo(*, no_browser: bool, days: int, history: int | None, seed: int, **given: Any) -> None:
     """Show it alive: a throw-away data folder, a made-up person, and 90 days posted like a phone would."""
     from appliance.bootstrap import running_appliance  # noqa: PLC0415
     from appliance.demo.show import Show  # noqa: PLC0415
@@ -91,7 +91,7 @@ def demo(*, no_browser: bool, days: int, history: int, seed: int, **given: Any) 
                 out,
                 days=days,
                 seed=seed,
-                past=history * 365,
+                past=365 * (history or 0),
                 folder=Path(folder),
             )
             out.print(f"Dashboard  {server.local_url}")

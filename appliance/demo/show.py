@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -133,7 +134,7 @@ class Show:
 
                 if not write_archive(path, history, lived):
                     return False
-            size = path.stat().st_size
+            size, begun = path.stat().st_size, time.monotonic()
             with self._progress() as progress:
                 task = progress.add_task("Importing export.zip", total=None)
 
@@ -145,9 +146,9 @@ class Show:
                 )
         finally:
             path.unlink(missing_ok=True)
-        counts = run.counts
+        counts, took = run.counts, time.monotonic() - begun
         self._console.print(
-            f"Imported   export.zip of {history.days:,} days ({size / 1e6:.0f} MB): {counts.received:,} read,"
+            f"Imported   export.zip of {history.days:,} days ({size / 1e6:.0f} MB) in {took:.0f} s: {counts.received:,} read,"
             f" {counts.stored:,} new, {counts.unchanged + counts.superseded:,} told by the phone already,"
             f" {counts.quarantined:,} set aside"
         )
