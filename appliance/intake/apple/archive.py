@@ -27,7 +27,7 @@ HIGHEST_RATIO = 100
 RATIO_COUNTS_FROM = 64 << 20
 
 _MARKS = (b"<!DOCTYPE HealthData", b"<HealthData")
-_LOOKED_AT = 64 << 10  # the DOCTYPE has 12 kB, and what it begins with may be damaged
+LOOKED_AT = 64 << 10  # the DOCTYPE has 12 kB, and what it begins with may be damaged
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MARK = b"PK\x03\x04"
 _PACKED_PLAIN, _PACKED_DEFLATE = 0, 8
@@ -114,7 +114,7 @@ class Archive:
 
 def _beginning(stream: Stream) -> bytes:
     beginning = b""
-    while len(beginning) < _LOOKED_AT and (part := stream.read(_LOOKED_AT - len(beginning))):
+    while len(beginning) < LOOKED_AT and (part := stream.read(LOOKED_AT - len(beginning))):
         beginning += part
     return beginning
 

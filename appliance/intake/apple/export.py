@@ -237,7 +237,7 @@ class ExportReader:
             if (
                 told.mended
                 or told.name != "Record"
-                or "type" not in told.attributes
+                or not told.attributes.get("type")
                 or told.attributes.keys() - {"type", "sourceName", "unit"}
             ):
                 return None
