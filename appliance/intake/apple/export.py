@@ -50,6 +50,8 @@ _SECOND = _START_AT + LENGTH
 _END_AT = _SECOND + len(_END)
 _TAIL = _END_AT + LENGTH
 
+_PLAIN = bytes(sorted(set(range(0x20, 0x7F)) - set(b'"<&')))
+
 # A device is told with the address it had in memory, which differs from record to record and says nothing.
 _VERSION_AND_DEVICE = re.compile(
     rb'(?: sourceVersion="[^"<]*+")?(?: device="[^"<]*+")?(?=(?: unit="[^"<]*+")?\Z)'
@@ -184,12 +186,13 @@ class ExportReader:
         value: bytes | None
         if piece.startswith(_VALUE, tail):
             end = piece.find(b'"', tail + len(_VALUE))
-            value = piece[tail + len(_VALUE) : end]
+            value, quotes = piece[tail + len(_VALUE) : end], 8
         elif piece.startswith(b'"', tail):
-            value, end = None, tail
+            value, quotes, end = None, 6, tail
         else:
             return self._take_any(piece)
-        if not _is_plain(piece[at : end + 1]):
+        # Nothing in these attributes is damaged or stands for another: a parser would read them as they are.
+        if piece[at : end + 1].translate(None, _PLAIN) != b'"' * quotes:
             return self._take_any(piece)
         ending = piece[end + 1 :]
         start, finish = piece[at + _START_AT : at + _SECOND], piece[at + _END_AT : tail]
@@ -409,17 +412,6 @@ class ExportReader:
         path = f"data.elements[{self._kept}]"
         self._kept += 1
         self._reading.set_aside(kind, storable_text(name, NAME_LENGTH), path, reason, detail, item)
-
-
-def _is_plain(told: bytes) -> bool:
-    """Whether these are attributes that a parser would read as they stand: nothing in them is damaged or stands for another."""
-    return (
-        told.isascii()
-        and b"&" not in told
-        and b"<" not in told
-        and told.count(b'"') == 2 * told.count(b'="')
-        and str(told, "ascii").isprintable()
-    )
 
 
 def _text(content: bytes) -> str:
