@@ -35,6 +35,7 @@ from appliance.foundation.paths import DataFolder
 from appliance.foundation.settings import Settings
 from appliance.foundation.steps import instance_name
 from appliance.foundation.telemetry import Telemetry
+from appliance.jobs.importer import ImportWorker
 from appliance.jobs.scheduler import Scheduler
 from appliance.jobs.table import JOBS
 from appliance.jobs.worker import UploadWorker
@@ -46,6 +47,8 @@ from appliance.services.backups import Backups, verify
 from appliance.services.care import Care
 from appliance.services.checking import Checking
 from appliance.services.control import Control
+from appliance.services.deliveries import Deliveries
+from appliance.services.delivery_folder import DeliveryFolder
 from appliance.services.explaining import Explaining
 from appliance.services.export import Export
 from appliance.services.glance import Glances
@@ -216,6 +219,8 @@ def open_services(
 
         understanding = Understanding(catalogue, settings.max_upload_bytes)
         space = Space(settings, telemetry)
+        importing = Importing(database, catalogue, understanding, space, clock)
+        delivered = DeliveryFolder(DataFolder(settings.data_dir).imports)
         tracing = Tracing(database, telemetry)
         key_cache = KeyCache(cache)
         keys = Keys(database, key_cache, limiter, clock, telemetry, time_zone)
@@ -245,7 +250,8 @@ def open_services(
             sources=Sources(database, catalogue),
             sleep=Sleep(database, catalogue),
             replaying=Replaying(database, catalogue, understanding, space, clock),
-            importing=Importing(database, catalogue, understanding, space, clock),
+            importing=importing,
+            deliveries=Deliveries(delivered, database, importing, space, clock),
             checking=Checking(database),
             advising=Advising(database),
             workouts=Workouts(database, catalogue),
@@ -286,14 +292,17 @@ def running_appliance(settings: Settings, role: str = "serve") -> Iterator[tuple
 
     with running_engines(settings, role) as engines, open_services(settings, engines) as services:
         worker = UploadWorker(services.uploads, services.tracing)
+        importer = ImportWorker(services.deliveries, settings)
         services.space.check()
         scheduler = Scheduler(services.upkeep, JOBS, services.upkeep.zone)
         worker.start()
+        importer.start()
         scheduler.start()
         try:
             yield create_app(services, create_blueprint(services)), services
         finally:
             scheduler.stop()
+            importer.stop()
             worker.stop()
 
 

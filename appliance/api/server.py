@@ -22,6 +22,7 @@ from waitress.utilities import BadRequest, Error
 from appliance.api.guards import ARRIVED
 from appliance.api.problems import CONTENT_TYPE, problem_body
 from appliance.api.uploads import UPLOAD_PATHS
+from appliance.domain.delivery import PIECE_BYTES, PIECES_PATH
 from appliance.foundation.errors import (
     HearthbeatError,
     HostError,
@@ -55,10 +56,10 @@ log = structlog.get_logger("hearthbeat.api")
 
 
 @cache
-def _for_others(adj: Any) -> Any:
+def _for_others(adj: Any, most: int) -> Any:
     """Return the library's settings with a small body: whoever has no key shall not fill the disk through `/login`."""
     small = copy.copy(adj)
-    small.max_request_body_size = _MOST_ELSEWHERE
+    small.max_request_body_size = most
     return small
 
 
@@ -82,7 +83,8 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no t
         if self.chunked and "CONTENT_LENGTH" in self.headers:  # RFC 9112, section 6.3: a sign of smuggling
             raise ParsingError("a length beside chunks")
         if self.path not in UPLOAD_PATHS:
-            self.adj: Any = _for_others(self.adj)
+            is_piece = self.path.startswith(PIECES_PATH)
+            self.adj: Any = _for_others(self.adj, PIECE_BYTES + _SLACK if is_piece else _MOST_ELSEWHERE)
 
     def received(self, data: bytes) -> int:
         if self.turned_away:
@@ -218,7 +220,7 @@ class _Problem(ErrorTask):  # type: ignore[misc]  # the library has no types
         code = self.request.error.code
         error: HearthbeatError = RequestError("The HTTP request is not well-formed.")
         if code == UploadTooLarge.status and self.request.path not in UPLOAD_PATHS:
-            error = UploadTooLarge("Nothing at this address takes more than 1 MB.")
+            error = UploadTooLarge("Nothing at this address takes that much.")
         elif code == UploadTooLarge.status:
             error = UploadTooLarge(
                 f"The upload is larger than {self.limit_mb} MB; turn on Batch Requests in the automation."

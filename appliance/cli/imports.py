@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,8 @@ _TITLES = ("Read", "New", "Changed", "Known", "Superseded", "Set aside")
 @click.command("import")
 @click.argument("path", required=False, metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--person", metavar="NAME", help="Whose past it is; needed where there are several people.")
+@click.option("--person-id", type=int, hidden=True)  # as our own server says it, whatever the name is now
+@click.option("--name", default="", help="What you call the file, where it is not its name on the disk.")
 @click.option("--dry-run", is_flag=True, help="Do everything, tell what came of it, and take it back.")
 @click.option(
     "--stay",
@@ -44,6 +49,8 @@ _TITLES = ("Read", "New", "Changed", "Known", "Superseded", "Set aside")
 def import_(
     path: Path | None,
     person: str | None,
+    person_id: int | None,
+    name: str,
     stays: tuple[tuple[str, str, str], ...],
     undo: int | None,
     *,
@@ -60,7 +67,7 @@ def import_(
     if sum((path is not None, undo is not None, listing)) != 1:
         raise click.UsageError("Say one of: a FILE, --list, --undo ID.")
     with services_for(given, "import") as services:
-        person_id = _person(services, person)
+        person_id = person_id if person_id is not None else _person(services, person)
         if listing:
             _list(services.importing.listed(person_id))
         elif undo is not None:
@@ -70,8 +77,20 @@ def import_(
             services.importing.undo(person_id, undo)
             click.echo(f"Import {undo} is undone.", err=True)
         elif path is not None:
-            for run in _import(services, person_id, path, _stays(stays), dry_run=dry_run):
+            with _stopping_on_sigterm():
+                runs = _import(services, person_id, path, name, _stays(stays), dry_run=dry_run)
+            for run in runs:
                 _tell(run, dry_run=dry_run)
+
+
+@contextmanager
+def _stopping_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM stop an import as Ctrl-C does, so that it is noted how far it is."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _person(services: Any, name: str | None) -> int:
@@ -101,7 +120,9 @@ def _stays(told: tuple[tuple[str, str, str], ...]) -> list[Any]:
     return stays
 
 
-def _import(services: Any, person_id: int, path: Path, stays: list[Any], *, dry_run: bool) -> list[Any]:
+def _import(
+    services: Any, person_id: int, path: Path, name: str, stays: list[Any], *, dry_run: bool
+) -> list[Any]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -120,11 +141,13 @@ def _import(services: Any, person_id: int, path: Path, stays: list[Any], *, dry_
 
         importing = services.importing
         try:
-            return [importing.export(person_id, path, stays=stays, dry_run=dry_run, on_progress=tell)]
+            return [
+                importing.export(person_id, path, name=name, stays=stays, dry_run=dry_run, on_progress=tell)
+            ]
         except UnreadableExport:
             if not (path.is_dir() or path.suffix.lower() in (".json", ".csv", ".gz")):
                 raise
-            found: list[Any] = importing.files(person_id, path, dry_run=dry_run, on_progress=tell)
+            found: list[Any] = importing.files(person_id, path, name=name, dry_run=dry_run, on_progress=tell)
             return found
 
 

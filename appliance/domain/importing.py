@@ -29,7 +29,8 @@ class ImportState(StrEnum):
 class ImportRun:
     """One import. What it brought is of the upload `upload_id`.
 
-    `done` and `total` are bytes of the file as it unpacks, `elements` what has been read of it. `content` is what the
+    `done` and `total` are bytes of the file as it unpacks, `elements` what has been read of it,
+    `bytes_per_s` how fast it went since it was last begun. `content` is what the
     file tells of itself: when it was made, why it was cut. `kinds` has the counts as a receipt has them, `metrics` those
     of the samples by metric. `known` says that the same file had been imported before, and nothing was done now.
     """
@@ -43,6 +44,7 @@ class ImportRun:
     done: int = 0
     total: int = 0
     elements: int = 0
+    bytes_per_s: int = 0
     finished_at: datetime | None = None
     content: Mapping[str, Any] = field(default_factory=dict)
     kinds: Mapping[str, Counts] = field(default_factory=dict)

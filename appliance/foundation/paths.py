@@ -36,6 +36,11 @@ class DataFolder:
         return self.root / "exports"
 
     @property
+    def imports(self) -> Path:
+        """Files that browsers bring to be imported; each is there only until it has been."""
+        return self.root / "imports"
+
+    @property
     def scratch(self) -> Path:
         """The throw-away server on which a backup is tried; there only as long as that takes."""
         return self.root / "scratch"

@@ -103,6 +103,13 @@ JOBS: tuple[Job, ...] = (
         lambda services: services.care.check_tables(),
     ),
     Job(
+        "remove_deliveries",
+        "Files that were brought to be imported and left half-way do not lie about for longer than a week.",
+        Every(3_600),
+        lambda services: services.deliveries.prune(),
+        on_every_instance=True,
+    ),
+    Job(
         "trim",
         "Log-ins that are over and old notes about the appliance itself do not pile up.",
         Daily(time(5, 10)),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from appliance.services.care import Care
     from appliance.services.checking import Checking
     from appliance.services.control import Control
+    from appliance.services.deliveries import Deliveries
     from appliance.services.explaining import Explaining
     from appliance.services.export import Export
     from appliance.services.glance import Glances
@@ -69,6 +70,7 @@ class Services:
     sleep: Sleep
     replaying: Replaying
     importing: Importing
+    deliveries: Deliveries
     checking: Checking
     advising: Advising
     workouts: Workouts

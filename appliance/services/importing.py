@@ -51,7 +51,7 @@ from appliance.storage import imports, people, quarantine, removal, series, uplo
 from appliance.storage.database import Database, lock_person
 
 # An import that has not been seen for longer than any part takes is not at work any more.
-LOST_AFTER = timedelta(minutes=5)
+LOST_AFTER = timedelta(minutes=2)
 MOST_ITEMS_KEPT = 20_000
 MOST_BYTES_KEPT = 32 << 20
 NAME_LENGTH = 200
@@ -101,11 +101,17 @@ class Importing:
         self._clock = clock
 
     def files(
-        self, person_id: int, path: Path, *, dry_run: bool = False, on_progress: Tell = _tell_nobody
+        self,
+        person_id: int,
+        path: Path,
+        *,
+        name: str = "",
+        dry_run: bool = False,
+        on_progress: Tell = _tell_nobody,
     ) -> list[ImportRun]:
         """Import files the phone app has written, JSON or CSV: one, or all of a folder by name.
 
-        Each is an upload of its own. Raises `UnreadableExport` where there is none, and for one that cannot be
+        Each is an upload of its own. `name` is what people call a single one, where it is not the path's. Raises `UnreadableExport` where there is none, and for one that cannot be
         opened, with those before it imported.
         """
         chosen = sorted(each for each in path.rglob("*") if _type_of(each)) if path.is_dir() else [path]
@@ -116,18 +122,19 @@ class Importing:
         runs = []
         for each in chosen:
             try:
-                runs.append(self._file(person_id, each, dry_run=dry_run))
+                known_as = name if name and each is path else each.name
+                runs.append(self._file(person_id, each, known_as, dry_run=dry_run))
             except (MalformedUpload, UploadTooLarge, UnsupportedFormat) as error:
                 raise UnreadableExport(f"“{each.name}” cannot be read: {error.detail}") from error
             on_progress(runs[-1])
         return runs
 
-    def _file(self, person_id: int, path: Path, *, dry_run: bool) -> ImportRun:
+    def _file(self, person_id: int, path: Path, name: str, *, dry_run: bool) -> ImportRun:
         size = path.stat().st_size
         self._space.refuse_unless_room(size, packed=path.suffix == ".gz")
         body = path.read_bytes()
         with self._transactions(taken_back=dry_run) as transaction, transaction() as connection:
-            kept = _Kept(path.name[:NAME_LENGTH], _type_of(path), body)
+            kept = _Kept(name[:NAME_LENGTH], _type_of(path), body)
             run, upload = self._run_of(connection, person_id, content_hash(path), kept)
             if run.known:
                 return run
@@ -167,7 +174,7 @@ class Importing:
                     for part in parts:
                         work.store(part.reading, done=part.done, total=part.total, elements=part.elements)
                         on_progress(work.run)
-                        if stop():
+                        if stop() or work.stop_asked:
                             work.stop()
                             return work.run
                 work.finish(parts.about)
@@ -195,6 +202,34 @@ class Importing:
             raise NotFound(f"There is no import {upload_id}.")
         return run
 
+    def of_file(self, person_id: int, digest: bytes) -> ImportRun | None:
+        """Return the import of the file with this fingerprint, None where there is none that still counts."""
+        with self._database.transaction() as connection:
+            return imports.of_file(connection, person_id, digest)
+
+    def stop(self, person_id: int, upload_id: int) -> ImportRun:
+        """Let an import stop after the part it is at, whoever runs it; one that nobody runs any more is stopped at once.
+
+        Raises `NotFound`, and `Conflict` when it is not at work.
+        """
+        run = self.find(person_id, upload_id)
+        if run.state is not ImportState.RUNNING:
+            raise Conflict(f"Import {upload_id} is not at work.")
+        with self._database.transaction() as connection:
+            if self.is_at_work(run):
+                imports.ask_to_stop(connection, run)
+            else:
+                lock_person(connection, person_id)
+                run = replace(
+                    imports.find(connection, person_id, upload_id) or run, state=ImportState.STOPPED
+                )
+                imports.note(connection, run)
+        return run
+
+    def is_at_work(self, run: ImportRun) -> bool:
+        """Whether somebody runs an import: it says so, and was seen lately."""
+        return run.state is ImportState.RUNNING and self._clock.now() - run.seen_at < LOST_AFTER
+
     def undo(self, person_id: int, upload_id: int) -> ImportRun:
         """Take back everything an import brought, with the values it had replaced put back.
 
@@ -210,7 +245,7 @@ class Importing:
             now = self._clock.now()
             if run.state is ImportState.UNDONE:
                 raise Conflict(f"Import {upload_id} has been undone already.")
-            if run.state is ImportState.RUNNING and now - run.seen_at < LOST_AFTER:
+            if self.is_at_work(run):
                 raise Conflict(f"Import {upload_id} is still at work; stop it first.")
             rule_of = rules_of(connection, person_id, self._catalogue)
             self._take_back_samples(connection, person_id, upload_id, rule_of)
@@ -289,7 +324,7 @@ class Importing:
             run = ImportRun(person_id, upload.upload_id, kept.name, ImportState.RUNNING, now, now)
             imports.add(connection, run, digest)
             return run, upload
-        if run.state is ImportState.RUNNING and now - run.seen_at < LOST_AFTER:
+        if self.is_at_work(run):
             raise Conflict(
                 f"“{run.name}” is being imported already; if that was broken off, try again in"
                 f" {LOST_AFTER.seconds // 60} minutes."
@@ -298,7 +333,8 @@ class Importing:
         if settled is None:
             raise NotFound(f"The upload of import {run.upload_id} is gone.")
         if run.state in (ImportState.STOPPED, ImportState.RUNNING):
-            run = replace(run, state=ImportState.RUNNING, seen_at=now)
+            run = replace(run, state=ImportState.RUNNING, seen_at=now, bytes_per_s=0)
+            imports.ask_to_stop(connection, run, asked=False)
             imports.note(connection, run)
             return run, settled.upload
         return replace(run, known=True), settled.upload
@@ -336,6 +372,8 @@ class _Work:
     bytes_kept: int = 0
     errors: list[ItemError] = field(default_factory=list)
     begun: float = field(default_factory=time.perf_counter)
+    first: tuple[float, int] | None = None  # when the first part was there, and how many bytes that made
+    stop_asked: bool = False
 
     def remember(self, body: bytes | None) -> None:
         """Take over what was set aside before it was stopped."""
@@ -357,11 +395,12 @@ class _Work:
                 done=done,
                 total=total,
                 elements=elements,
+                bytes_per_s=self._rate(done),
                 seen_at=self.clock.now(),
                 kinds=_sum(self.run.kinds, understood.counts()),
                 metrics=_sum(self.run.metrics, _by_metric(understood, self.catalogue)),
             )
-            imports.note(connection, self.run)
+            self.stop_asked = imports.note(connection, self.run)
             if len(self.kept) > kept_before:
                 # What was set aside, as a document in which the paths of the quarantine lead to it.
                 body = json.dumps({"data": {"elements": self.kept}}, ensure_ascii=False).encode()
@@ -426,6 +465,14 @@ class _Work:
         self.run = replace(self.run, state=state, seen_at=self.clock.now())
         with self.transaction() as connection:
             imports.note(connection, self.run)
+
+    def _rate(self, done: int) -> int:
+        # From the first part on: what comes before it is a program that starts, or going over what was done before.
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = (now, done)
+            return round(done / max(now - self.begun, 0.001)) if not self.run.done else 0
+        return round((done - self.first[1]) / max(now - self.first[0], 0.001))
 
     def _keep(self, item: Any) -> None:
         if len(self.kept) < MOST_ITEMS_KEPT and self.bytes_kept < MOST_BYTES_KEPT:

@@ -41,6 +41,15 @@ class Space:
                 f" and {_mib(self._reserve)} kept in reserve; free some space, or turn on Batch Requests in the automation."
             )
 
+    def refuse_unless_room_for_file(self, size_bytes: int) -> None:
+        """Raise `StorageFull` unless a file of this size fits beside the data with the reserve untouched."""
+        free = self._look()
+        if free - size_bytes < self._reserve:
+            raise StorageFull(
+                f"The file needs {_mib(size_bytes)} more on Hearthbeat's disk, of which {_mib(free)} are free and"
+                f" {_mib(self._reserve)} kept in reserve; free some space, then go on."
+            )
+
     @property
     def trouble(self) -> str | None:
         """Why no upload is taken now, or None."""

@@ -23,12 +23,23 @@ def add(connection: Connection, run: ImportRun, digest: bytes) -> None:
     )
 
 
-def note(connection: Connection, run: ImportRun) -> None:
-    """Write how far an import has come."""
-    connection.execute(
+def note(connection: Connection, run: ImportRun) -> bool:
+    """Write how far an import has come, and return whether it is asked to stop."""
+    asked = connection.execute(
         update(import_run)
         .where(import_run.c.person_id == run.person_id, import_run.c.upload_id == run.upload_id)
         .values(**_values(run))
+        .returning(import_run.c.stop_asked)
+    ).scalar_one_or_none()
+    return bool(asked)
+
+
+def ask_to_stop(connection: Connection, run: ImportRun, *, asked: bool = True) -> None:
+    """Ask an import to stop after the part it is at, or ask no more."""
+    connection.execute(
+        update(import_run)
+        .where(import_run.c.person_id == run.person_id, import_run.c.upload_id == run.upload_id)
+        .values(stop_asked=asked)
     )
 
 
@@ -69,6 +80,7 @@ def _values(run: ImportRun) -> dict[str, Any]:
         "done": run.done,
         "total": run.total,
         "elements": run.elements,
+        "bytes_per_s": run.bytes_per_s,
         "content": dict(run.content),
         "kinds": {name: counts.as_dict() for name, counts in run.kinds.items()},
         "metrics": {name: counts.as_dict() for name, counts in run.metrics.items()},
@@ -89,6 +101,7 @@ def _run(row: Any) -> ImportRun:
         done=row.done,
         total=row.total,
         elements=row.elements,
+        bytes_per_s=row.bytes_per_s,
         finished_at=row.finished_at,
         content=row.content,
         kinds={name: Counts(**counts) for name, counts in row.kinds.items()},

@@ -207,6 +207,14 @@ import_run = Table(
     Column("done", BigInteger, nullable=False, server_default="0", comment="Bytes read and committed"),
     Column("total", BigInteger, nullable=False, server_default="0", comment="Bytes to read"),
     Column("elements", BigInteger, nullable=False, server_default="0", comment="Elements or items read"),
+    Column("bytes_per_s", BigInteger, nullable=False, server_default="0", comment="How fast it is going"),
+    Column(
+        "stop_asked",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Whether it is to stop after the part it is at, wherever it runs",
+    ),
     Column("content", JSONB, nullable=False, server_default="{}", comment="What the file tells of itself"),
     Column("kinds", JSONB, nullable=False, server_default="{}", comment="What became of its items, by kind"),
     Column(

@@ -7,6 +7,7 @@ import { keepShell } from "./shell";
 /** Every element of ours and the module that defines it; loaded when a page first uses it. */
 const elements: Record<string, () => Promise<unknown>> = {
   "hb-bars": () => import("./charts/bars"),
+  "hb-deliver": () => import("./parts/deliver"),
   "hb-ecg": () => import("./charts/ecg"),
   "hb-heatmap": () => import("./charts/heatmap"),
   "hb-night": () => import("./charts/night"),

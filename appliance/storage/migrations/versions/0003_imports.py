@@ -18,6 +18,8 @@ STATEMENTS = (
         done BIGINT DEFAULT 0 NOT NULL,
         total BIGINT DEFAULT 0 NOT NULL,
         elements BIGINT DEFAULT 0 NOT NULL,
+        bytes_per_s BIGINT DEFAULT 0 NOT NULL,
+        stop_asked BOOLEAN DEFAULT false NOT NULL,
         content JSONB DEFAULT '{}' NOT NULL,
         kinds JSONB DEFAULT '{}' NOT NULL,
         metrics JSONB DEFAULT '{}' NOT NULL,
@@ -52,6 +54,12 @@ STATEMENTS = (
     """,
     """
     COMMENT ON COLUMN import_run.elements IS 'Elements or items read'
+    """,
+    """
+    COMMENT ON COLUMN import_run.bytes_per_s IS 'How fast it is going'
+    """,
+    """
+    COMMENT ON COLUMN import_run.stop_asked IS 'Whether it is to stop after the part it is at, wherever it runs'
     """,
     """
     COMMENT ON COLUMN import_run.content IS 'What the file tells of itself'
