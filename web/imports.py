@@ -172,7 +172,9 @@ def progress_of(run: ImportRun) -> Progress:
         return Progress(0, "", "", "", "")
     records = run.counts.received
     rate, left = "", ""
-    if run.bytes_per_s and run.done:
+    if run.done >= run.total:
+        left = "putting days together"
+    elif run.bytes_per_s and run.done:
         a_second = records * run.bytes_per_s / run.done
         rate = f"{size_text(run.bytes_per_s)} and {a_second:,.0f} records a second"
         left = time_left(timedelta(seconds=(run.total - run.done) / run.bytes_per_s))

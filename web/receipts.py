@@ -62,6 +62,7 @@ class Line:
     shares: list[Share]
     processing_ms: int
     advice: int
+    is_import: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +117,14 @@ def line_of(upload: Upload, receipt: Receipt, senders: Mapping[int, str], now: d
         shares_of(counts),
         receipt.processing_ms,
         len(receipt.advice),
+        upload.key_id is None,
     )
 
 
 def sender_of(key_id: int | None, senders: Mapping[int, str]) -> str:
-    """Return the name of the key that sent."""
+    """Return the name of the key that sent; what came without one was imported."""
     if key_id is None:
-        return "Unknown key"
+        return "Imported file"
     return senders.get(key_id) or f"Key {key_id}, no longer here"
 
 

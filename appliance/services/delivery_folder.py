@@ -78,7 +78,8 @@ class DeliveryFolder:
     def write(self, delivery: Delivery) -> Delivery:
         """Write down a delivery, whole or not at all."""
         folder = self._of(delivery.person_id)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (self._root, folder):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = folder / f"{delivery.delivery_id}{_ABOUT}"
         fresh = about.with_suffix(".new")
         told = asdict(delivery) | {

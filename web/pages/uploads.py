@@ -401,6 +401,10 @@ def kind_name(kind: str) -> str:
         Kind.CYCLE: "Cycle entries",
         Kind.HEART_NOTIFICATION: "Heart notifications",
         Kind.SLEEP: "Sleep",
+        Kind.EVENT: "Events",
+        Kind.CORRELATION: "Meals and blood pressures",
+        Kind.ACTIVITY_SUMMARY: "Activity rings of a day",
+        "damaged": "Damaged elements",
     }
     return names.get(kind, kind)
 
