@@ -14,7 +14,7 @@ from appliance.domain.preferences import Preferences
 from appliance.domain.session import COOKIE, LinkPurpose
 from tests.fixtures.browser import SETTLED, Watched, a_browser
 from tests.fixtures.house import Phone, a_phone
-from tests.fixtures.places import a_life, page_rules, path_to_things_of
+from tests.fixtures.places import a_life, a_past, page_rules, path_to_things_of
 from tests.fixtures.visits import PASSWORD
 from web.pages.records import SHOWN_COOKIE
 
@@ -74,8 +74,8 @@ QUESTIONS = (
 
 
 @pytest.fixture
-def haunted(app, services, phone, ask) -> tuple[Phone, int, str, str]:
-    """Somebody who has that text everywhere: their phone, who they are, their session, and a code for a phone."""
+def haunted(app, services, phone, ask, tmp_path) -> tuple[Phone, int, str, str, str]:
+    """Somebody who has that text everywhere: their phone, who they are, their session, a code for a phone, a file."""
     session = services.sessions.set_up(
         services.sessions.link(LinkPurpose.SETUP),
         name=EVIL,
@@ -90,7 +90,8 @@ def haunted(app, services, phone, ask) -> tuple[Phone, int, str, str]:
     haunting = a_phone(app, services, EVIL, list(Scope))
     a_life(haunting, EVIL)
     invitation = services.pairing.begin(EVIL, session.person_id, session.person_id)
-    return haunting, session.person_id, session.token, invitation.token
+    delivery = a_past(services, session.person_id, tmp_path, EVIL)
+    return haunting, session.person_id, session.token, invitation.token, delivery.delivery_id
 
 
 @pytest.fixture
@@ -105,9 +106,10 @@ def unguarded(chromium, haunted, served) -> Iterator[Watched]:
 
 
 def test_no_text_of_a_phone_or_a_person_runs_on_any_page(app, ask, haunted, unguarded):
-    _, person_id, _, token = haunted
+    _, person_id, _, token, delivery_id = haunted
     paths = {rule: path_to_things_of(person_id, rule, ask) for rule in page_rules(app)}
     paths |= {path: path.format(quote(EVIL)) for path in QUESTIONS} | {"/pair/": f"/pair/{token}"}
+    paths |= {rule: rule.replace("<delivery_id>", delivery_id) for rule in paths if "<delivery_id>" in rule}
     silent = set()
     for rule, path in paths.items():
         encoded = quote(path, safe="/?&=%+")
@@ -130,7 +132,7 @@ def is_number(cell: str) -> bool:
 
 
 def test_no_cell_of_an_export_runs_in_a_spreadsheet(ask, haunted):
-    phone, person_id, _, _ = haunted
+    phone, person_id, *_ = haunted
     workout = path_to_things_of(person_id, "/workouts/<int:workout_id>/curves.csv", ask)
     phone.client.set_cookie(COOKIE, haunted[2])
     cells = []

@@ -11,6 +11,7 @@ from tests.fixtures.places import (
     IDS,
     WORDS,
     a_life,
+    a_past,
     names_somebodys,
     parameters,
     path_to_things_of,
@@ -29,13 +30,14 @@ BY_WORD = {"/assets/<name>", "/login/<token>", "/setup/<token>", "/pair/<token>"
 
 
 @pytest.fixture
-def household(app, services):
+def household(app, services, tmp_path):
     """Two people with passwords, each with one of everything that holds their name; by name: client and person."""
     found = {}
     for name in NAMES:
         phone = a_phone(app, services, name, list(Scope))
         a_life(phone, name)
         person_id = services.people.named(name).person_id
+        a_past(services, person_id, tmp_path, name)
         fresh = services.sessions.redeem(
             services.sessions.link(LinkPurpose.LOGIN, person_id), "127.0.0.1", ""
         )
@@ -98,7 +100,7 @@ def test_another_persons_things_are_changed_by_no_form(app, ask, services, house
 
 
 def held_by(ask, person_id):
-    tables = ("person", "api_key", "session", "upload", "quarantine", "record")
+    tables = ("person", "api_key", "session", "upload", "import_run", "quarantine", "record")
     return {
         table: ask(f"SELECT * FROM {table} WHERE person_id = :person ORDER BY 1, 2", person=person_id)
         for table in tables
