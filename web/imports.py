@@ -77,7 +77,7 @@ class Line:
     @property
     def is_live(self) -> bool:
         """Whether it goes on by itself."""
-        return self.state in {"waiting", "running"}
+        return self.state in {"waiting", "running", "undoing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,12 @@ def lines_of(visit: Visit) -> list[Line]:
 
 def line_of_run(visit: Visit, run: ImportRun, delivery: Delivery | None) -> Line:
     """Return an import as a line, with its file where that is still here."""
-    at_work = visit.services.importing.is_at_work(run)
     state, (words, mark), told = run.state.value, _RUNS[run.state], ""
-    if at_work:
+    if run.state not in (ImportState.RUNNING, ImportState.STOPPED):
+        delivery = None  # it goes in a moment
+    if visit.services.deliveries.is_being_undone(run.upload_id):
+        state, words, mark = "undoing", "Undoing", ""
+    elif visit.services.importing.is_at_work(run):
         words, mark = "Importing", ""
     elif delivery is not None and delivery.state in (DeliveryState.WAITING, DeliveryState.RUNNING):
         state, (words, mark) = "waiting", _DELIVERIES[delivery.state]
@@ -134,7 +137,7 @@ def line_of_run(visit: Visit, run: ImportRun, delivery: Delivery | None) -> Line
         words,
         mark,
         told,
-        progress_of(run) if state not in {"done", "cut", "undone"} else None,
+        progress_of(run) if state not in {"done", "cut", "undone", "undoing"} else None,
         run.counts,
         shares_of(run.counts),
         run.upload_id,

@@ -22,7 +22,7 @@ from waitress.utilities import BadRequest, Error
 from appliance.api.guards import ARRIVED
 from appliance.api.problems import CONTENT_TYPE, problem_body
 from appliance.api.uploads import UPLOAD_PATHS
-from appliance.domain.delivery import PIECE_BYTES, PIECES_PATH
+from appliance.domain.delivery import CHUNK_BYTES, CHUNKS_PATH
 from appliance.foundation.errors import (
     HearthbeatError,
     HostError,
@@ -83,8 +83,8 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # the library has no t
         if self.chunked and "CONTENT_LENGTH" in self.headers:  # RFC 9112, section 6.3: a sign of smuggling
             raise ParsingError("a length beside chunks")
         if self.path not in UPLOAD_PATHS:
-            is_piece = self.path.startswith(PIECES_PATH)
-            self.adj: Any = _for_others(self.adj, PIECE_BYTES + _SLACK if is_piece else _MOST_ELSEWHERE)
+            is_chunk = self.path.startswith(CHUNKS_PATH)
+            self.adj: Any = _for_others(self.adj, CHUNK_BYTES + _SLACK if is_chunk else _MOST_ELSEWHERE)
 
     def received(self, data: bytes) -> int:
         if self.turned_away:

@@ -1,4 +1,4 @@
-"""A file of a person's past that a browser brings in pieces, and what becomes of it."""
+"""A file of a person's past that a browser brings in chunks, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# Where a browser sends the pieces to, followed by the delivery's id; the server takes larger bodies there than from
+# Where a browser sends the chunks to, followed by the delivery's id; the server takes larger bodies there than from
 # forms.
-PIECES_PATH = "/history/pieces/"
-PIECE_BYTES = 8 << 20
+CHUNKS_PATH = "/history/chunks/"
+CHUNK_BYTES = 8 << 20
 
 
 class DeliveryState(StrEnum):

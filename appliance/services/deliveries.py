@@ -1,4 +1,4 @@
-"""Files of a person's past that a browser brings: taken in piece by piece, imported one after the other, removed after.
+"""Files of a person's past that a browser brings: taken in chunk by chunk, imported one after the other, removed after.
 
 Taking in a file that is given again goes on where it was; so does its import. Nothing here imports: the program that
 does is started by `appliance.jobs.importer`, which asks what is due and tells how it ended.
@@ -7,14 +7,16 @@ does is started by `appliance.jobs.importer`, which asks what is due and tells h
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from appliance.domain.delivery import PIECE_BYTES, Delivery, DeliveryState
+from appliance.domain.delivery import CHUNK_BYTES, Delivery, DeliveryState
 from appliance.domain.importing import ImportRun, ImportState
 from appliance.domain.job import JobResult
 from appliance.domain.text import storable_text
@@ -38,6 +40,7 @@ from appliance.storage.database import Database
 KEPT = timedelta(days=7)
 LARGEST = 64 << 30
 MOST_OF_ONE = 200
+UNDONE_WITHIN_S = 5.0
 
 # In which a file can be gone on with.
 _OPEN = {
@@ -64,6 +67,7 @@ class Deliveries:
         self._space = space
         self._clock = clock
         self.on_waiting: Callable[[], None] = lambda: None
+        self._undoing: set[int] = set()
 
     def begin(self, person_id: int, name: str, size: int, modified_ms: int) -> Delivery:
         """Return the delivery of a file: the one there was, to be gone on with, or a new one.
@@ -100,28 +104,28 @@ class Deliveries:
                 )
             return self._folder.write(replace(found, seen_at=now))
 
-    def put(self, person_id: int, delivery_id: str, at: int, piece: bytes) -> Delivery:
-        """Take a piece that begins at byte `at`, which must be the next one.
+    def put(self, person_id: int, delivery_id: str, at: int, chunk: bytes) -> Delivery:
+        """Take a chunk that begins at byte `at`, which must be the next one.
 
         Raises `NotFound`, `Conflict` for any other place (look how many there are and go on there), `UploadTooLarge`
-        for a piece too long, and `StorageFull`.
+        for a chunk too long, and `StorageFull`.
         """
-        if len(piece) > PIECE_BYTES:
-            raise UploadTooLarge(f"A piece has at most {PIECE_BYTES:,} bytes.")
+        if len(chunk) > CHUNK_BYTES:
+            raise UploadTooLarge(f"A chunk has at most {CHUNK_BYTES:,} bytes.")
         with self._folder.held():
             delivery = self.find(person_id, delivery_id)
             if delivery.state is not DeliveryState.ARRIVING or at != delivery.have:
                 raise Conflict(f"The next byte that is missing is {delivery.have}.")
-            if at + len(piece) > delivery.size:
+            if at + len(chunk) > delivery.size:
                 raise UploadTooLarge(f"The file was said to have {delivery.size:,} bytes; this is more.")
-            self._space.refuse_unless_room_for_file(len(piece))
+            self._space.refuse_unless_room_for_file(len(chunk))
             try:
-                self._folder.append(delivery, at, piece)
+                self._folder.append(delivery, at, chunk)
             except OSError as error:
                 raise StorageFull(
                     f"The file cannot be kept ({error.strerror or error}); free some space, then go on."
                 ) from error
-            return self._folder.write(replace(delivery, have=at + len(piece), seen_at=self._clock.now()))
+            return self._folder.write(replace(delivery, have=at + len(chunk), seen_at=self._clock.now()))
 
     def finish(self, person_id: int, delivery_id: str) -> Delivery:
         """Have a file imported that is there whole; it waits for its turn then. One imported before has ended.
@@ -164,13 +168,41 @@ class Deliveries:
                 raise Conflict(f"“{delivery.name}” is being imported; stop that first.")
             self._folder.remove(delivery)
 
-    def undo(self, person_id: int, upload_id: int) -> ImportRun:
-        """Take back what an import brought, as `Importing.undo` does, and remove its file where that is still here."""
-        run = self._importing.undo(person_id, upload_id)
-        delivery = self.of_import(person_id, upload_id)
-        if delivery is not None:
-            self._folder.remove(delivery)
-        return run
+    def undo(self, person_id: int, upload_id: int, within_s: float = UNDONE_WITHIN_S) -> bool:
+        """Take back what an import brought, and its file where that is still here; return whether that is done.
+
+        Years of data take minutes, so that after `within_s` it goes on by itself. Raises as `Importing.undo` does, and
+        `Conflict` while it is being undone already. When this program ends meanwhile nothing is undone.
+        """
+        self._importing.find(person_id, upload_id)
+        if upload_id in self._undoing:
+            raise Conflict(f"Import {upload_id} is being undone already.")
+        self._undoing.add(upload_id)
+        over: Future[None] = Future()
+
+        def work() -> None:
+            error: BaseException | None = None
+            try:
+                self._importing.undo(person_id, upload_id)
+                if (delivery := self.of_import(person_id, upload_id)) is not None:
+                    self._folder.remove(delivery)
+            except BaseException as stumble:  # handed to whoever waits for it
+                error = stumble
+                if not isinstance(error, HearthbeatError):
+                    log.exception("import_not_undone", upload_id=upload_id)
+            self._undoing.discard(upload_id)
+            over.set_exception(error) if error else over.set_result(None)
+
+        threading.Thread(target=work, name=f"undo {upload_id}", daemon=True).start()
+        try:
+            over.result(within_s)
+        except TimeoutError:
+            return over.done()
+        return True
+
+    def is_being_undone(self, upload_id: int) -> bool:
+        """Whether an import is being taken back here."""
+        return upload_id in self._undoing
 
     def find(self, person_id: int, delivery_id: str) -> Delivery:
         """Return one delivery. Raises `NotFound`."""

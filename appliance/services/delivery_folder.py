@@ -90,12 +90,12 @@ class DeliveryFolder:
         fresh.replace(about)
         return delivery
 
-    def append(self, delivery: Delivery, at: int, piece: bytes) -> None:
-        """Write a piece after the `at` bytes that are there. Raises `OSError`, and then nothing of it is left."""
+    def append(self, delivery: Delivery, at: int, chunk: bytes) -> None:
+        """Write a chunk after the `at` bytes that are there. Raises `OSError`, and then nothing of it is left."""
         descriptor = os.open(self.path(delivery), os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
         try:
             os.lseek(descriptor, at, os.SEEK_SET)
-            left = memoryview(piece)
+            left = memoryview(chunk)
             try:
                 while left:
                     left = left[os.write(descriptor, left) :]

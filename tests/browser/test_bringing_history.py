@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 from tests.fixtures.apple_export import AppleExport
 
-PIECE = 1_000
-DROP = """([name, content, piece]) => {
-  document.querySelector('hb-deliver').dataset.piece = String(piece);
+CHUNK = 1_000
+DROP = """([name, content, chunk]) => {
+  document.querySelector('hb-deliver').dataset.chunk = String(chunk);
   const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
   const carried = new DataTransfer();
   carried.items.add(new File([bytes], name, { lastModified: 1760000000000 }));
@@ -24,11 +24,11 @@ DROP = """([name, content, piece]) => {
 
 def test_an_export_is_dropped_cut_off_gone_on_with_imported_and_undone(desk, tmp_path):
     content = AppleExport(days=3, seed=7).zip(tmp_path / "here.zip").read_bytes()
-    dropped = ["<b>my past</b>.zip", base64.b64encode(content).decode(), PIECE]
+    dropped = ["<b>my past</b>.zip", base64.b64encode(content).decode(), CHUNK]
     page = desk.go("/history")
-    sent, breaks = [], {PIECE: 1, 3 * PIECE: 1_000}  # at which byte the connection breaks, and how often
+    sent, breaks = [], {CHUNK: 1, 3 * CHUNK: 1_000}  # at which byte the connection breaks, and how often
 
-    def piece(route):
+    def chunk(route):
         at = int(parse_qs(urlsplit(route.request.url).query)["at"][0])
         if breaks.get(at):
             breaks[at] -= 1
@@ -37,12 +37,12 @@ def test_an_export_is_dropped_cut_off_gone_on_with_imported_and_undone(desk, tmp
             sent.append(at)
             route.continue_()
 
-    page.route("**/history/pieces/**", piece)
+    page.route("**/history/chunks/**", chunk)
     page.evaluate(DROP, dropped)
     row = page.locator(".arriving > li")
-    expect(row.locator("progress")).to_have_attribute("value", str(3 * PIECE))  # it went on by itself once
+    expect(row.locator("progress")).to_have_attribute("value", str(3 * CHUNK))  # it went on by itself once
     expect(row).to_contain_text("Trying again in 2 s")
-    assert sent == [0, PIECE, 2 * PIECE]
+    assert sent == [0, CHUNK, 2 * CHUNK]
     expect(row.locator("progress")).to_have_attribute("aria-label", re.compile("my past"))
     page.get_by_role("button", name="Pause: ").click()
     expect(row).to_contain_text("Paused")
@@ -54,7 +54,7 @@ def test_an_export_is_dropped_cut_off_gone_on_with_imported_and_undone(desk, tmp
     breaks.clear()
     page.evaluate(DROP, dropped)
     page.wait_for_url(re.compile(r"/history/(files/\w+|\d+)$"))
-    assert sent == list(range(0, len(content), PIECE))
+    assert sent == list(range(0, len(content), CHUNK))
 
     page.wait_for_url(re.compile(r"/history/\d+$"), timeout=60_000)
     done = page.locator("#import .badge")

@@ -50,6 +50,7 @@ WORDLESS = {
     "/health/live",
     "/health/quarantine/retry",
     "/health/storage",
+    "/history/files/<delivery_id>/live",
     "/login",
     "/login?next={}",
     "/workouts?range=all&type={}",

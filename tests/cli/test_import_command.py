@@ -106,3 +106,11 @@ def test_a_file_of_neither_kind_is_refused_and_leaves_nothing(run, anna, tmp_pat
     for name in ("a.json", "b.txt", "missing.json"):
         run(tmp_path / name, fails=UnreadableExport)
     assert services.importing.listed(anna) == []
+
+
+def test_a_file_is_known_by_the_name_people_call_it(run, anna, export, tmp_path, services):
+    run(export, "--person-id", anna, "--name", "my past.zip")
+    body = document(metric("step_count", "count", point(when("2025-10-24 10:00"), 500)))
+    (tmp_path / "x.json").write_text(json.dumps(body))
+    run(tmp_path / "x.json", "--name", "steps.json")
+    assert [each.name for each in services.importing.listed(anna)] == ["steps.json", "my past.zip"]

@@ -1,4 +1,4 @@
-"""Files that a browser brings in pieces: nothing of one is sent twice or lost, and none is anybody else's."""
+"""Files that a browser brings in chunks: nothing of one is sent twice or lost, and none is anybody else's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from appliance.domain.delivery import PIECE_BYTES, DeliveryState
+from appliance.domain.delivery import CHUNK_BYTES, DeliveryState
 from appliance.foundation.ballast import MIB
 from appliance.foundation.errors import (
     Conflict,
@@ -66,7 +66,7 @@ def test_a_file_given_again_goes_on_where_it_was(deliveries, anna, content):
     assert deliveries.begin(anna, "export.zip", len(content), 2).delivery_id != first.delivery_id
 
 
-def test_a_piece_fits_exactly_or_is_refused(deliveries, anna):
+def test_a_chunk_fits_exactly_or_is_refused(deliveries, anna):
     one = deliveries.begin(anna, "export.zip", 100, 1)
     deliveries.put(anna, one.delivery_id, 0, b"a" * 40)
     for at in (0, 39, 41, -1):
@@ -75,7 +75,7 @@ def test_a_piece_fits_exactly_or_is_refused(deliveries, anna):
     with pytest.raises(UploadTooLarge):
         deliveries.put(anna, one.delivery_id, 40, b"b" * 61)
     with pytest.raises(UploadTooLarge):
-        deliveries.put(anna, one.delivery_id, 40, bytes(PIECE_BYTES + 1))
+        deliveries.put(anna, one.delivery_id, 40, bytes(CHUNK_BYTES + 1))
     assert deliveries.path(one).read_bytes() == b"a" * 40
 
 
@@ -137,15 +137,15 @@ def test_the_reserve_of_the_disk_is_left_alone(deliveries, anna, settings, monke
     assert deliveries.put(anna, one.delivery_id, 0, bytes(MIB)).is_whole
 
 
-def test_of_a_piece_that_did_not_fit_nothing_is_left(deliveries, anna, monkeypatch):
+def test_of_a_chunk_that_did_not_fit_nothing_is_left(deliveries, anna, monkeypatch):
     one = deliveries.begin(anna, "export.zip", 100, 1)
     deliveries.put(anna, one.delivery_id, 0, b"a" * 40)
     write = os.write
 
-    def full(descriptor, piece):
-        if len(piece) < 60:
+    def full(descriptor, chunk):
+        if len(chunk) < 60:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(descriptor, piece[:7])
+        return write(descriptor, chunk[:7])
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(StorageFull, match="No space left"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
 
-from appliance.domain.delivery import PIECE_BYTES
+from appliance.domain.delivery import CHUNK_BYTES
 from tests.fixtures.apple_export import AppleExport
 from tests.fixtures.visits import words
 
@@ -38,7 +39,7 @@ def begin(visitor, **file):
 
 
 def put(visitor, delivery_id, at, content):
-    return visitor.client.put(f"/history/pieces/{delivery_id}?at={at}", data=content, headers=OWN)
+    return visitor.client.put(f"/history/chunks/{delivery_id}?at={at}", data=content, headers=OWN)
 
 
 def tables(told):
@@ -70,7 +71,7 @@ def test_who_has_nothing_yet_is_told_how_to_bring_it(visitor, services):
     assert 'href="/history"' in visitor.open("/uploads")
 
 
-def test_a_file_arrives_in_pieces_and_is_on_its_way(visitor):
+def test_a_file_arrives_in_chunks_and_is_on_its_way(visitor):
     there = begin(visitor).get_json()
     assert there["have"] == 0
     assert put(visitor, there["id"], 0, b"abcd").get_json()["have"] == 4
@@ -105,16 +106,16 @@ def test_what_is_told_of_a_file_is_not_trusted(visitor, app):
         answer = begin(visitor, **odd)
         assert (answer.status_code, bool(answer.get_json()["detail"])) == (400, True), odd
     assert visitor.client.post("/history/files", data=b"\xff", headers=OWN).status_code == 400
-    there = begin(visitor, name="<b>.zip", size=2 * PIECE_BYTES).get_json()
-    assert put(visitor, there["id"], 0, bytes(PIECE_BYTES + 1)).status_code == 413
+    there = begin(visitor, name="<b>.zip", size=2 * CHUNK_BYTES).get_json()
+    assert put(visitor, there["id"], 0, bytes(CHUNK_BYTES + 1)).status_code == 413
     for odd in ("x", "", "-1", "²", "9" * 40):
         assert put(visitor, there["id"], odd, b"a").status_code == 409, odd
     assert "&lt;b&gt;.zip" in visitor.open("/history")
     foreign = visitor.client.put(
-        f"/history/pieces/{there['id']}?at=0", data=b"a", headers={"Sec-Fetch-Site": "cross-site"}
+        f"/history/chunks/{there['id']}?at=0", data=b"a", headers={"Sec-Fetch-Site": "cross-site"}
     )
     assert foreign.status_code == 403
-    stranger = app.test_client().put(f"/history/pieces/{there['id']}?at=0", data=b"a", headers=OWN)
+    stranger = app.test_client().put(f"/history/chunks/{there['id']}?at=0", data=b"a", headers=OWN)
     assert stranger.status_code == 302
 
 
@@ -216,3 +217,18 @@ def test_an_import_is_told_from_what_phones_sent(visitor, imported):
     run = imported()
     assert "Imported file" in visitor.open("/uploads")
     assert f'href="/history/{run.upload_id}"' in visitor.open(f"/uploads/{run.upload_id}")
+
+
+def test_an_undo_that_takes_long_goes_on_by_itself(visitor, services, imported, monkeypatch, eventually):
+    run = imported()
+    go, undo = threading.Event(), services.importing.undo
+    monkeypatch.setattr(services.importing, "undo", lambda *told: go.wait(20) and undo(*told))
+    monkeypatch.setattr("appliance.services.deliveries.Deliveries.undo.__defaults__", (0.01,))
+    answer = visitor.send(f"/history/{run.upload_id}/undo")
+    told = visitor.open(answer.location)
+    assert "Undoing" in words(told)
+    assert "Stop" not in words(told)
+    assert visitor.client.get(poll_of(told)).status_code == 204
+    assert visitor.send(f"/history/{run.upload_id}/undo").status_code == 409
+    go.set()
+    eventually(lambda: "Undone" in visitor.open(f"/history/{run.upload_id}"))

@@ -1,4 +1,4 @@
-"""Bringing one's past: files dropped or chosen here, sent in pieces, imported one after the other, and undone."""
+"""Bringing one's past: files dropped or chosen here, sent in chunks, imported one after the other, and undone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.domain.delivery import PIECE_BYTES, PIECES_PATH, Delivery, DeliveryState
+from appliance.domain.delivery import CHUNK_BYTES, CHUNKS_PATH, Delivery, DeliveryState
 from appliance.domain.importing import ImportState
 from appliance.foundation.errors import Conflict, HearthbeatError, NotFound, RequestError, UploadTooLarge
 from appliance.services.delivery_folder import ENDINGS
@@ -48,8 +48,8 @@ class HistoryPage:
 
     imports: HistoryPart
     endings: str
-    piece_bytes: int
-    pieces_path: str
+    chunk_bytes: int
+    chunks_path: str
     done: str
 
 
@@ -91,7 +91,7 @@ class ImportPage:
 
 def add_pages(pages: Blueprint) -> None:
     """Add the pages of this module."""
-    _add_pieces(pages)
+    _add_chunks(pages)
     _add_files(pages)
     _add_changes(pages)
 
@@ -100,8 +100,8 @@ def add_pages(pages: Blueprint) -> None:
         content = HistoryPage(
             _listed(here()),
             ",".join((*ENDINGS[:4], ".gz")),
-            PIECE_BYTES,
-            PIECES_PATH,
+            CHUNK_BYTES,
+            CHUNKS_PATH,
             _DONE.get(request.args.get("done", ""), ""),
         )
         return page("history.html", content)
@@ -188,11 +188,12 @@ def _add_changes(pages: Blueprint) -> None:
     @pages.post("/history/<int:upload_id>/undo", endpoint="uploads_history_undo")
     def undo(upload_id: int) -> AnyResponse:
         visit = here()
-        visit.services.deliveries.undo(visit.person_id, min(upload_id, LARGEST_ID))
-        return redirect(url_for("web.uploads_history_one", upload_id=upload_id, done="undone"))
+        is_done = visit.services.deliveries.undo(visit.person_id, min(upload_id, LARGEST_ID))
+        done = "undone" if is_done else None
+        return redirect(url_for("web.uploads_history_one", upload_id=upload_id, done=done))
 
 
-def _add_pieces(pages: Blueprint) -> None:
+def _add_chunks(pages: Blueprint) -> None:
     """Add what the page's script sends files by; the answers are JSON, errors with `detail` in words."""
 
     @pages.post("/history/files", endpoint="uploads_history_begin")
@@ -206,15 +207,15 @@ def _add_pieces(pages: Blueprint) -> None:
         visit = here()
         return _there(visit.services.deliveries.begin(visit.person_id, name, size, modified))
 
-    @pages.put(f"{PIECES_PATH}<delivery_id>", endpoint="uploads_history_piece")
+    @pages.put(f"{CHUNKS_PATH}<delivery_id>", endpoint="uploads_history_chunk")
     @_in_json
-    def piece(delivery_id: str) -> Response:
+    def chunk(delivery_id: str) -> Response:
         visit = here()
         deliveries = visit.services.deliveries
         told = request.args.get("at", "")
         at = int(told) if told.isascii() and told.isdigit() and len(told) < 16 else -1
-        if (request.content_length or 0) > PIECE_BYTES:
-            raise UploadTooLarge(f"A piece has at most {PIECE_BYTES:,} bytes.")
+        if (request.content_length or 0) > CHUNK_BYTES:
+            raise UploadTooLarge(f"A chunk has at most {CHUNK_BYTES:,} bytes.")
         try:
             return _there(deliveries.put(visit.person_id, delivery_id, at, request.get_data(cache=False)))
         except Conflict:  # the browser goes on where it is told to

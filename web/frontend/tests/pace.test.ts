@@ -20,14 +20,14 @@ test("attempts come further and further apart, and never more than half a minute
   assert.deepEqual([1, 2, 3, 4, 5, 6, 60].map(pauseOf), [1, 2, 4, 8, 16, 30, 30]);
 });
 
-test("pieces take about a second, within the limits", () => {
+test("chunks take about a second, within the limits", () => {
   const pace = new Pace(8 << 20);
-  assert.equal(pace.piece, 1 << 20);
+  assert.equal(pace.chunk, 1 << 20);
   pace.sent(1 << 20, 0.01);
-  assert.equal(pace.piece, 8 << 20);
+  assert.equal(pace.chunk, 8 << 20);
   for (let times = 0; times < 40; times += 1) pace.sent(2_000_000, 1);
-  assert.ok(Math.abs(pace.piece - 2_000_000) < 50_000);
+  assert.ok(Math.abs(pace.chunk - 2_000_000) < 50_000);
   for (let times = 0; times < 40; times += 1) pace.sent(1_000, 1);
-  assert.equal(pace.piece, 256 << 10);
-  assert.equal(new Pace(4_096).piece, 4_096);
+  assert.equal(pace.chunk, 256 << 10);
+  assert.equal(new Pace(4_096).chunk, 4_096);
 });

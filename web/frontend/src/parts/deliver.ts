@@ -15,8 +15,8 @@ interface There {
 }
 
 /**
- * `<hb-deliver data-pieces="/…/" data-piece="8388608">` round a file field: sends the files that are dropped or chosen,
- * one after the other, in pieces. What the server has of a file already is not sent again.
+ * `<hb-deliver data-chunks="/…/" data-chunk="8388608">` round a file field: sends the files that are dropped or chosen,
+ * one after the other, in chunks. What the server has of a file already is not sent again.
  */
 class Deliver extends HTMLElement {
   private readonly waiting: Sending[] = [];
@@ -40,7 +40,7 @@ class Deliver extends HTMLElement {
     const list = this.querySelector<HTMLElement>(".arriving");
     if (!list || !files) return;
     for (const file of files) {
-      const sending = new Sending(file, this.dataset.pieces ?? "", Number(this.dataset.piece));
+      const sending = new Sending(file, this.dataset.chunks ?? "", Number(this.dataset.chunk));
       sending.onWanted = () => this.queue(sending);
       list.append(sending.row);
       list.hidden = false;
@@ -80,11 +80,11 @@ class Sending {
   private id = "";
 
   private readonly file: File;
-  private readonly pieces: string;
+  private readonly chunks: string;
 
-  constructor(file: File, pieces: string, most: number) {
+  constructor(file: File, chunks: string, most: number) {
     this.file = file;
-    this.pieces = pieces;
+    this.chunks = chunks;
     this.pace = new Pace(most);
     const name = document.createElement("bdi");
     name.textContent = file.name;
@@ -110,7 +110,7 @@ class Sending {
     this.offer(["Pause", () => this.stop.abort()], ["Cancel", () => void this.cancel()]);
     try {
       let there = await this.begin();
-      while (there.state === "arriving" && there.have < this.file.size) there = await this.sendPiece(there);
+      while (there.state === "arriving" && there.have < this.file.size) there = await this.sendChunk(there);
       this.say("All of it is here; looking whether it is known");
       const ended = (await this.ask("POST", `${BEGIN}/${this.id}/finish`)) as { url: string; known: boolean };
       this.finish(ended.url, ended.known ? "This file was imported before." : "It is here, and is being imported.");
@@ -130,10 +130,10 @@ class Sending {
     return there;
   }
 
-  private async sendPiece(there: There): Promise<There> {
-    const piece = await this.read(there.have, there.have + this.pace.piece);
+  private async sendChunk(there: There): Promise<There> {
+    const chunk = await this.read(there.have, there.have + this.pace.chunk);
     const began = performance.now();
-    const now = (await this.ask("PUT", `${this.pieces}${this.id}?at=${there.have}`, piece)) as There;
+    const now = (await this.ask("PUT", `${this.chunks}${this.id}?at=${there.have}`, chunk)) as There;
     if (now.have > there.have) this.pace.sent(now.have - there.have, (performance.now() - began) / 1000);
     this.show(now.have);
     return now;
@@ -168,7 +168,7 @@ class Sending {
     }
     if (answer.type === "opaqueredirect") throw new Held("You are logged out. Log in in another tab, then go on.");
     const told = (await answer.json().catch(() => ({}))) as { detail?: string; have?: number };
-    // 409 on a piece says where to go on.
+    // 409 on a chunk says where to go on.
     if (answer.ok || (answer.status === 409 && told.have !== undefined)) return told;
     const words = told.detail ?? `Hearthbeat answered ${answer.status}.`;
     if (answer.status === 507) throw new Held(words);

@@ -1,7 +1,7 @@
 /** How fast something goes, in numbers and in words; nothing here knows of a page. */
 
-const FIRST_PIECE = 1 << 20;
-const LEAST_PIECE = 256 << 10;
+const FIRST_CHUNK = 1 << 20;
+const LEAST_CHUNK = 256 << 10;
 const LONGEST_PAUSE_S = 30;
 
 /** Bytes as people say them, in powers of 1,000 as disks are sold; as the server's pages write them. */
@@ -31,7 +31,7 @@ export function pauseOf(failures: number): number {
   return Math.min(2 ** Math.max(failures - 1, 0), LONGEST_PAUSE_S);
 }
 
-/** The rate of late, and pieces of a size that takes about a second: progress is seen, and little is sent twice. */
+/** The rate of late, and chunks of a size that takes about a second: progress is seen, and little is sent twice. */
 export class Pace {
   bytesPerS = 0;
   private readonly most: number;
@@ -40,9 +40,9 @@ export class Pace {
     this.most = most;
   }
 
-  get piece(): number {
-    if (!this.bytesPerS) return Math.min(FIRST_PIECE, this.most);
-    return Math.min(Math.max(Math.round(this.bytesPerS), LEAST_PIECE), this.most);
+  get chunk(): number {
+    if (!this.bytesPerS) return Math.min(FIRST_CHUNK, this.most);
+    return Math.min(Math.max(Math.round(this.bytesPerS), LEAST_CHUNK), this.most);
   }
 
   sent(bytes: number, seconds: number): void {
