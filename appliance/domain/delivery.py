@@ -35,7 +35,8 @@ class Delivery:
 
     `name`, `size` (bytes) and `modified_ms` (Unix time) are what the browser tells of the file, by which it is known
     when it is given again. `have` is how many bytes are there. `digest` is the import's fingerprint of the bytes, in
-    hex, once all are there; `upload_id` the import's, once that is over. `told` says why it failed.
+    hex, once all are there; `upload_id` the import's, once it is known. `told` says why it failed. `pid` and `pid_since`
+    (Unix time, s) name the program that imports it.
     """
 
     person_id: int
@@ -50,6 +51,8 @@ class Delivery:
     digest: str = ""
     upload_id: int | None = None
     told: str = ""
+    pid: int = 0
+    pid_since: float = 0.0
 
     @property
     def is_whole(self) -> bool:

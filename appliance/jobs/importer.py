@@ -100,7 +100,9 @@ class ImportWorker:
 
     def start(self) -> None:
         """Begin, with whatever is waiting or was cut off."""
-        self._deliveries.recover()
+        for delivery in self._deliveries.running():
+            _end_left_over(delivery)
+            self._deliveries.cut_off(delivery)
         self._deliveries.on_waiting = self._wake.set
         self._thread.start()
 
@@ -164,9 +166,24 @@ class ImportWorker:
             told = f"The import could not be started ({error.strerror or error})."
             self._deliveries.ended(delivery, told, is_unreadable=False)
             return
+        with suppress(psutil.Error):
+            self._deliveries.runs_as(delivery, process.pid, psutil.Process(process.pid).create_time())
         _give_way(process.pid)
         self._children.append(_Child(delivery, process, words))
         log.info("import_started", person_id=delivery.person_id)
+
+
+def _end_left_over(delivery: Delivery) -> None:
+    """End the program that a killed server has left behind importing this; its number may be another's by now."""
+    with suppress(psutil.Error):
+        process = psutil.Process(delivery.pid) if delivery.pid else None
+        if process is not None and abs(process.create_time() - delivery.pid_since) < 1:
+            process.terminate()
+            try:
+                process.wait(ENDS_WITHIN_S)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(ENDS_WITHIN_S)
 
 
 def _give_way(pid: int) -> None:

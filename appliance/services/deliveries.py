@@ -228,11 +228,9 @@ class Deliveries:
         """Return where its import says what went wrong."""
         return self._folder.words_path(delivery)
 
-    def recover(self) -> None:
-        """Let those wait that were being imported when this server ended; nobody else uses its folder."""
-        for delivery in self._all():
-            if delivery.state is DeliveryState.RUNNING:
-                self._write(replace(delivery, state=DeliveryState.WAITING))
+    def running(self) -> list[Delivery]:
+        """Return those that are being imported, or were when this server ended: nobody else uses its folder."""
+        return [each for each in self._all() if each.state is DeliveryState.RUNNING]
 
     def due(self) -> list[Delivery]:
         """Return whose turn it is: of each person for whom none is being imported, the one that came first."""
@@ -251,6 +249,12 @@ class Deliveries:
         """Note that its import has begun."""
         self._write(replace(delivery, state=DeliveryState.RUNNING, seen_at=self._clock.now()))
 
+    def runs_as(self, delivery: Delivery, pid: int, since: float) -> None:
+        """Note which program imports it, so that a later server can tell whether it still does."""
+        now = self._folder.find(delivery.person_id, delivery.delivery_id)
+        if now is not None:
+            self._write(replace(now, pid=pid, pid_since=since))
+
     def looked_at(self, delivery: Delivery) -> bool:
         """Note which import it is once that is known; return whether it is still wanted."""
         now = self._folder.find(delivery.person_id, delivery.delivery_id)
@@ -261,10 +265,14 @@ class Deliveries:
         return True
 
     def cut_off(self, delivery: Delivery) -> None:
-        """Note that its import was ended with this server, and goes on with the next."""
+        """Note that the program that imported it has ended before its time; it goes on with its next turn."""
         now = self._folder.find(delivery.person_id, delivery.delivery_id)
-        if now is not None and now.state is DeliveryState.RUNNING:
-            self._settled(self._write(replace(now, state=DeliveryState.WAITING)))
+        if now is None or now.state is not DeliveryState.RUNNING:
+            return
+        run = self._run_of(now)
+        if run is not None and now.pid:
+            self._importing.abandoned(run.person_id, run.upload_id)
+        self._settled(self._write(replace(now, state=DeliveryState.WAITING, pid=0)))
 
     def ended(self, delivery: Delivery, error: str, *, is_unreadable: bool) -> Delivery | None:
         """Note how its import ended; `error` is what went wrong, empty for nothing."""

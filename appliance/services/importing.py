@@ -226,6 +226,14 @@ class Importing:
                 imports.note(connection, run)
         return run
 
+    def abandoned(self, person_id: int, upload_id: int) -> None:
+        """Note of an import that whoever ran it is known to be gone, so that it can go on at once."""
+        with self._database.transaction() as connection:
+            lock_person(connection, person_id)
+            run = imports.find(connection, person_id, upload_id)
+            if run is not None and run.state is ImportState.RUNNING:
+                imports.note(connection, replace(run, state=ImportState.STOPPED))
+
     def is_at_work(self, run: ImportRun) -> bool:
         """Whether somebody runs an import: it says so, and was seen lately."""
         return run.state is ImportState.RUNNING and self._clock.now() - run.seen_at < LOST_AFTER

@@ -68,7 +68,7 @@ def becomes(services, anna, eventually):
 
 def held_in(folder):
     """Return a command that imports and stands still after the first part, until `go` is in the folder."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return (
         lambda delivery, path: [
             sys.executable,
@@ -123,8 +123,17 @@ def test_one_that_is_stopped_or_ends_with_the_server_goes_on_where_it_was(
     assert again.state is ImportState.STOPPED
     assert again.done > run.done
     assert services.deliveries.find(anna, delivery.delivery_id).state is DeliveryState.WAITING
-    services.deliveries.begun(delivery)  # as a server leaves it that was killed
+
+    (gate / "held").unlink()
+    second = worker(held_in(gate))
+    eventually((gate / "held").exists, within_s=30)
+    (left,) = second._children
+    second._children.clear()  # as a server leaves it that was killed
+    second.stop()
+    assert services.importing.find(anna, run.upload_id).state is ImportState.RUNNING
     worker()
+    assert not psutil.pid_exists(left.process.pid)
+    left.process.wait(30)
     becomes(delivery, DeliveryState.ENDED)
     (done,) = services.importing.listed(anna)
     assert (done.state, done.done) == (ImportState.DONE, done.total)
