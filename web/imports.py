@@ -119,7 +119,7 @@ def line_of_run(visit: Visit, run: ImportRun, delivery: Delivery | None) -> Line
     if visit.services.deliveries.is_being_undone(run.upload_id):
         state, words, mark = "undoing", "Undoing", ""
     elif visit.services.importing.is_at_work(run):
-        words, mark = "Importing", ""
+        words, mark = "Stopping" if run.stop_asked else "Importing", ""
     elif delivery is not None and delivery.state in (DeliveryState.WAITING, DeliveryState.RUNNING):
         state, (words, mark) = "waiting", _DELIVERIES[delivery.state]
     elif delivery is not None and delivery.state is DeliveryState.FAILED:

@@ -32,7 +32,8 @@ class ImportRun:
     `done` and `total` are bytes of the file as it unpacks, `elements` what has been read of it,
     `bytes_per_s` how fast it went since it was last begun. `content` is what the
     file tells of itself: when it was made, why it was cut. `kinds` has the counts as a receipt has them, `metrics` those
-    of the samples by metric. `known` says that the same file had been imported before, and nothing was done now.
+    of the samples by metric. `known` says that the same file had been imported before, and nothing was done now;
+    `stop_asked` that it is to stop after its part.
     """
 
     person_id: int
@@ -50,6 +51,7 @@ class ImportRun:
     kinds: Mapping[str, Counts] = field(default_factory=dict)
     metrics: Mapping[str, Counts] = field(default_factory=dict)
     known: bool = False
+    stop_asked: bool = False
 
     @property
     def counts(self) -> Counts:

@@ -106,4 +106,5 @@ def _run(row: Any) -> ImportRun:
         content=row.content,
         kinds={name: Counts(**counts) for name, counts in row.kinds.items()},
         metrics={name: Counts(**counts) for name, counts in row.metrics.items()},
+        stop_asked=row.stop_asked,
     )

@@ -22,9 +22,6 @@ from web.pages.uploads import LARGEST_ID, kind_name
 _DONE = {
     "undone": "What it brought is taken back.",
     "removed": "The file is removed.",
-    "stopping": "It stops after the part it is at.",
-    "stopped": "It is stopped.",
-    "goes-on": "It goes on.",
 }
 
 
@@ -145,13 +142,13 @@ def _add_files(pages: Blueprint) -> None:
     def stop(delivery_id: str) -> AnyResponse:
         visit = here()
         visit.services.deliveries.stop(visit.person_id, delivery_id)
-        return redirect(url_for("web.uploads_history_file", delivery_id=delivery_id, done="stopped"))
+        return redirect(url_for("web.uploads_history_file", delivery_id=delivery_id))
 
     @pages.post("/history/files/<delivery_id>/go-on", endpoint="uploads_history_file_go_on")
     def go_on(delivery_id: str) -> AnyResponse:
         visit = here()
         visit.services.deliveries.finish(visit.person_id, delivery_id)
-        return redirect(url_for("web.uploads_history_file", delivery_id=delivery_id, done="goes-on"))
+        return redirect(url_for("web.uploads_history_file", delivery_id=delivery_id))
 
     @pages.post("/history/files/<delivery_id>/remove", endpoint="uploads_history_file_remove")
     def remove(delivery_id: str) -> AnyResponse:
@@ -171,7 +168,7 @@ def _add_changes(pages: Blueprint) -> None:
             visit.services.deliveries.stop(visit.person_id, delivery.delivery_id)
         else:
             visit.services.importing.stop(visit.person_id, number)
-        return redirect(url_for("web.uploads_history_one", upload_id=upload_id, done="stopping"))
+        return redirect(url_for("web.uploads_history_one", upload_id=upload_id))
 
     @pages.post("/history/<int:upload_id>/go-on", endpoint="uploads_history_go_on")
     def go_on(upload_id: int) -> AnyResponse:
@@ -183,7 +180,7 @@ def _add_changes(pages: Blueprint) -> None:
                 f"“{run.name}” is not here any more; choose it again, and it goes on where it was."
             )
         visit.services.deliveries.finish(visit.person_id, delivery.delivery_id)
-        return redirect(url_for("web.uploads_history_one", upload_id=upload_id, done="goes-on"))
+        return redirect(url_for("web.uploads_history_one", upload_id=upload_id))
 
     @pages.post("/history/<int:upload_id>/undo", endpoint="uploads_history_undo")
     def undo(upload_id: int) -> AnyResponse:
