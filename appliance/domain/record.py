@@ -59,8 +59,7 @@ class Record:
     `identity` is the phone's id where it sends one, else a natural key; two records of one kind and person with the
     same identity are the same. `label` is the word to list it by (an activity type, a symptom). `content` is
     storable JSON with canonical units. `flags` name what is odd but possible. `item` is the position of the item in
-    its array. `natural` is set where a thing may come with the phone's id (an ECG: with its source) or without: the
-    identity it has without.
+    its array. `natural` is set where a thing may come with the phone's id or without: the identity it has without.
     """
 
     kind: Kind
@@ -135,21 +134,6 @@ def _tells_less(record: Record, held: HeldRecord) -> bool:
         and (record.start, record.end) == (held.start, held.end)
         and record.content == held.content
     )
-
-
-def is_same_thing(record: Record, held: HeldRecord, label: str) -> bool:
-    """Whether a record and a held one, which begin at once, are one thing that goes by two names.
-
-    An app calls a run “Outdoor Run” and an export “Running”; an export's file of an ECG does not tell its source.
-    """
-    if record.kind is Kind.ECG:
-        return record.natural in (record.identity, held.identity)
-    return (record.end, record.label) == (held.end, label)
-
-
-def has_natural_identity(held: HeldRecord) -> bool:
-    """Whether a record came without the phone's id: natural identities have the start among their parts."""
-    return str(held.start) in held.identity.split("|")
 
 
 def natural_identity(*parts: object) -> str:

@@ -82,7 +82,6 @@ def read_ecg(item: Object, position: int, context: RecordContext) -> Record:
         item=position,
         flags=tuple(sent.flags),
         tracks=tracks,
-        natural=natural_identity(start, ""),
     )
 
 

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, true, tuple_, update
 
 from appliance.domain.localday import instant, microseconds
-from appliance.domain.record import (
-    HeldRecord,
-    Kind,
-    Outdone,
-    Record,
-    Track,
-    has_natural_identity,
-    is_same_thing,
-    judge_record,
-)
+from appliance.domain.record import HeldRecord, Kind, Outdone, Record, Track, judge_record
 from appliance.domain.verdict import Verdict
 from appliance.storage import binary
 from appliance.storage.among import among
@@ -62,35 +53,25 @@ def store(
     """Store records of one kind and return what became of each. The caller holds the person's lock.
 
     Of several with the same identity in one upload the last one told is compared; the others are settled first.
-    What was held without the phone's id takes the id on when it comes, whatever it is called then; told once more
-    without, it is poorer.
+    What was held without the phone's id takes the id on when it comes; told once more without, it is poorer.
     """
     if not records:
         return []
     identities = {each.identity for each in records} | {each.natural for each in records if each.natural}
     held = _held(connection, person_id, records[0].kind, identities)
-    twins = _held_at_once(
-        connection, person_id, [each for each in records if each.natural and each.identity not in held]
-    )
+    with_id = _held_with_id(connection, person_id, [each for each in records if each.identity not in held])
     last = {each.identity: position for position, each in enumerate(records)}
     verdicts = []
     new: list[Record] = []
-    taken: set[int] = set()  # two ids at one time are two things, of which one was known without
     for position, each in enumerate(records):
         if last[each.identity] != position:
             final = records[last[each.identity]]
             verdicts.append(Verdict.UNCHANGED if each.digest == final.digest else Verdict.SUPERSEDED)
             continue
         rival = held.get(each.identity) or held.pop(each.natural or "", None)
-        if rival is None and each.natural:
-            same = [twin for twin in twins.get(each.start, ()) if is_same_thing(each, *twin)]
-            if same and each.natural == each.identity:
-                verdicts.append(Verdict.SUPERSEDED)
-                continue
-            nameless = (twin for twin, _ in same if has_natural_identity(twin))
-            rival = next((twin for twin in nameless if twin.record_id not in taken), None)
-        if rival is not None:
-            taken.add(rival.record_id)
+        if rival is None and each.natural == each.identity and (each.start, each.end, each.label) in with_id:
+            verdicts.append(Verdict.SUPERSEDED)
+            continue
         verdict = judge_record(each, rival, upload_id, outdone)
         if verdict is Verdict.STORED:
             new.append(each)
@@ -278,26 +259,19 @@ def _held(connection: Connection, person_id: int, kind: Kind, identities: set[st
     return {row.identity: as_held(row, names.get(row.record_id, ())) for row in rows}
 
 
-def _held_at_once(
+def _held_with_id(
     connection: Connection, person_id: int, records: Sequence[Record]
-) -> dict[int, list[tuple[HeldRecord, str]]]:
-    """Return what is held that begins at the same instants as these records, with its label, by start."""
-    if not records:
-        return {}
-    starts = {each.start for each in records}
-    rows = list(
-        connection.execute(
-            _of_kind(person_id, records[0].kind).where(
-                among(record.c.start_at, [instant(start, 0) for start in starts])
-            )
+) -> set[tuple[int, int | None, str]]:
+    """Return start, end and label of what is held at the starts of those records that came without the phone's id."""
+    starts = {each.start for each in records if each.natural == each.identity}
+    if not starts:
+        return set()
+    rows = connection.execute(
+        _of_kind(person_id, records[0].kind).where(
+            among(record.c.start_at, [instant(start, 0) for start in starts])
         )
     )
-    names = track_names(connection, person_id, [row.record_id for row in rows])
-    found: dict[int, list[tuple[HeldRecord, str]]] = {}
-    for row in rows:
-        held = as_held(row, names.get(row.record_id, ()))
-        found.setdefault(held.start, []).append((held, row.label))
-    return found
+    return {(held.start, held.end, label) for held, label in ((as_held(row), row.label) for row in rows)}
 
 
 def as_held(row: Row[Any], tracks: Iterable[str] = ()) -> HeldRecord:
