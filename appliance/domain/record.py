@@ -19,6 +19,9 @@ from typing import Any
 from appliance.domain.verdict import Verdict
 
 IDENTITY_LENGTH = 200
+UNKNOWN_TYPE = (
+    "unknown"  # label of a workout whose name, perhaps in the phone's language, the catalogue lacks
+)
 
 
 class Kind(StrEnum):

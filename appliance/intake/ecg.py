@@ -82,6 +82,7 @@ def read_ecg(item: Object, position: int, context: RecordContext) -> Record:
         item=position,
         flags=tuple(sent.flags),
         tracks=tracks,
+        natural=natural_identity(start, ""),  # as the files of an export tell it, without a source
     )
 
 

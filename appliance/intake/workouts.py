@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from appliance.catalog.names import fold_name
 from appliance.catalog.rows import SAME, Conversion
 from appliance.domain.quarantine import Reason
-from appliance.domain.record import Kind, Record, Track, natural_identity
+from appliance.domain.record import UNKNOWN_TYPE, Kind, Record, Track, natural_identity
 from appliance.domain.sample import DAY_S, SECOND_US, normalise_source
 from appliance.domain.text import storable, storable_text
 from appliance.intake.fields import (
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from appliance.catalog.load import Catalogue
     from appliance.catalog.rows import Metric
 
-UNKNOWN_TYPE = "unknown"
 LONGEST_DURATION_S = 366 * DAY_S  # further than any forgotten timer: a slip, and no length of time
 SAME_SHARE = 0.001  # two tellings of one number differ by rounding alone
 SWAP_SHARE = 0.03  # a total rounded to whole units against the sum of its parts

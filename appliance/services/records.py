@@ -26,6 +26,8 @@ KINDS = (
     Kind.CYCLE,
     Kind.HEART_NOTIFICATION,
 )
+# What only Apple's export tells; no page shows it yet.
+OF_EXPORTS = (Kind.EVENT, Kind.CORRELATION, Kind.ACTIVITY_SUMMARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class Records:
 
 
 def _kind(name: str) -> Kind:
-    for kind in KINDS:
+    there_are = (*KINDS, *OF_EXPORTS)
+    for kind in there_are:
         if kind == name:
             return kind
-    raise NotFound(f"There are no records of the kind “{name[:80]}” here; there are: {', '.join(KINDS)}.")
+    raise NotFound(f"There are no records of the kind “{name[:80]}” here; there are: {', '.join(there_are)}.")

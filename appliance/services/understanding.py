@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from appliance.catalog.load import Catalogue
 from appliance.domain.record import Kind
 from appliance.domain.sample import Batch
-from appliance.domain.upload import Advice, Counts, ItemError, Receipt, Upload, UploadState
+from appliance.domain.upload import IMPORTED, Advice, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.domain.verdict import Judgement, Verdict
 from appliance.foundation.steps import passed
 from appliance.intake.document import open_document
@@ -99,7 +99,14 @@ class Understanding:
         judged = Storing(connection, upload, rule_of).store(reading.batches)
         passed("samples_stored")
         verdicts = {
-            kind: records.store(connection, upload.person_id, upload.upload_id, upload.received_at, found)
+            kind: records.store(
+                connection,
+                upload.person_id,
+                upload.upload_id,
+                upload.received_at,
+                found,
+                adds_only=upload.content_type == IMPORTED,
+            )
             for kind, found in reading.records.items()
         }
         verdicts[Kind.SLEEP] = Sleeping(connection, upload, self._catalogue, rule_of).store(reading.sleep)

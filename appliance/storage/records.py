@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, true, tuple_, update
 
 from appliance.domain.localday import instant, microseconds
-from appliance.domain.record import HeldRecord, Kind, Outdone, Record, Track, judge_record
+from appliance.domain.record import UNKNOWN_TYPE, HeldRecord, Kind, Outdone, Record, Track, judge_record
 from appliance.domain.verdict import Verdict
 from appliance.storage import binary
 from appliance.storage.among import among
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+# Kinds whose identity holds a name as it was told, in whatever language.
+_NAMED_IN_WORDS = {Kind.SYMPTOM, Kind.CYCLE, Kind.HEART_NOTIFICATION}
 _TRACK_COLUMNS = "person_id, record_id, name, start_at, channels, units, values"
 _TRACK_FIELDS = 7
 _TRACK_HEAD = struct.Struct(">hiqiq")
@@ -49,34 +52,49 @@ def store(
     at: datetime,
     records: Sequence[Record],
     outdone: Outdone = lambda _held, _record: False,
+    *,
+    adds_only: bool = False,
 ) -> list[Verdict]:
     """Store records of one kind and return what became of each. The caller holds the person's lock.
 
+    With `adds_only` what is not told any more stays in a record: a file knows less of some than the phone tells live.
+
     Of several with the same identity in one upload the last one told is compared; the others are settled first.
-    What was held without the phone's id takes the id on when it comes; told once more without, it is poorer.
+    What was held without the phone's id takes the id on when it comes; told once more without, it is poorer, and no
+    more than a track is taken that was not told before.
     """
     if not records:
         return []
     identities = {each.identity for each in records} | {each.natural for each in records if each.natural}
     held = _held(connection, person_id, records[0].kind, identities)
-    with_id = _held_with_id(connection, person_id, [each for each in records if each.identity not in held])
+    alike = _held_alike(connection, person_id, [each for each in records if each.identity not in held])
     last = {each.identity: position for position, each in enumerate(records)}
     verdicts = []
     new: list[Record] = []
     for position, each in enumerate(records):
         if last[each.identity] != position:
-            final = records[last[each.identity]]
-            verdicts.append(Verdict.UNCHANGED if each.digest == final.digest else Verdict.SUPERSEDED)
+            newest = records[last[each.identity]]
+            verdicts.append(Verdict.UNCHANGED if each.digest == newest.digest else Verdict.SUPERSEDED)
             continue
         rival = held.get(each.identity) or held.pop(each.natural or "", None)
-        if rival is None and each.natural == each.identity and (each.start, each.end, each.label) in with_id:
+        others = alike.get(each.start, [])
+        if rival is None and (same := _alike(others, each)) is not None:
+            if each.natural == each.identity:
+                verdicts.append(_add_tracks(connection, person_id, upload_id, at, same, each))
+                continue
+            others.remove(same)
+            rival = as_held(
+                same, track_names(connection, person_id, [same.record_id]).get(same.record_id, ())
+            )
+        final = _added_to(rival, each) if adds_only and rival is not None else each
+        if final is None:
             verdicts.append(Verdict.SUPERSEDED)
             continue
-        verdict = judge_record(each, rival, upload_id, outdone)
+        verdict = judge_record(final, rival, upload_id, outdone)
         if verdict is Verdict.STORED:
-            new.append(each)
+            new.append(final)
         elif verdict is Verdict.REVISED and rival is not None:
-            _replace(connection, person_id, upload_id, at, rival.record_id, each)
+            _replace(connection, person_id, upload_id, at, rival.record_id, final)
         verdicts.append(verdict)
     _insert(connection, person_id, upload_id, new)
     return verdicts
@@ -259,19 +277,85 @@ def _held(connection: Connection, person_id: int, kind: Kind, identities: set[st
     return {row.identity: as_held(row, names.get(row.record_id, ())) for row in rows}
 
 
-def _held_with_id(
+def _held_alike(
     connection: Connection, person_id: int, records: Sequence[Record]
-) -> set[tuple[int, int | None, str]]:
-    """Return start, end and label of what is held at the starts of those records that came without the phone's id."""
-    starts = {each.start for each in records if each.natural == each.identity}
+) -> dict[int, list[Row[Any]]]:
+    """Return what is held at the starts of those records that may come by several identities, by start."""
+    starts = {each.start for each in records if each.natural is not None or each.kind in _NAMED_IN_WORDS}
     if not starts:
-        return set()
-    rows = connection.execute(
-        _of_kind(person_id, records[0].kind).where(
-            among(record.c.start_at, [instant(start, 0) for start in starts])
-        )
+        return {}
+    query = _of_kind(person_id, records[0].kind).where(
+        among(record.c.start_at, [instant(start, 0) for start in starts])
     )
-    return {(held.start, held.end, label) for held, label in ((as_held(row), row.label) for row in rows)}
+    found: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(microseconds(row.start_at), []).append(row)
+    return found
+
+
+def _alike(held: Sequence[Row[Any]], each: Record) -> Row[Any] | None:
+    """Return what of these, held at the same start, is the same thing by another identity.
+
+    The phone calls a run “Outdoor Run” and a symptom in its own language; a file calls them by Apple's type.
+    """
+    return next((row for row in held if _is_same(row, each)), None)
+
+
+def _is_same(row: Row[Any], each: Record) -> bool:
+    same_end = (None if row.end_at is None else microseconds(row.end_at)) == each.end
+    match each.kind:
+        case Kind.ECG:  # there is one at a time; a file tells no source
+            return each.natural == each.identity
+        case Kind.SYMPTOM | Kind.CYCLE:
+            key = each.content.get("name_key")
+            same_key = key is not None and row.content.get("name_key") == key
+            return same_key and row.source == each.source and (same_end or each.kind is Kind.CYCLE)
+        case Kind.HEART_NOTIFICATION:
+            return bool(row.source == each.source and row.label == each.label)
+        case _:  # one of the two without the phone's id
+            same_label = row.label == each.label or UNKNOWN_TYPE in (row.label, each.label)
+            is_natural = "|" in row.identity or row.identity.startswith("#")
+            return same_end and same_label and (is_natural or each.natural == each.identity)
+
+
+def _added_to(held: HeldRecord, each: Record) -> Record | None:
+    """Return a record with what is held of it and not told now, None when what is told adds nothing.
+
+    A word that says the same stays as it was spelt.
+    """
+    if each.digest == held.digest:
+        return each
+    content = {**held.content, **each.content}
+    for name in each.content:
+        key = held.content.get(f"{name}_key")
+        if key is not None and key == each.content.get(f"{name}_key") and name in held.content:
+            content[name] = held.content[name]
+    is_as_long = each.start == held.start and held.end in (None, each.end)
+    adds_tracks = not {track.name for track in each.tracks} <= held.tracks
+    if content == held.content and is_as_long and not adds_tracks:
+        return None
+    return dataclasses.replace(each, content=content)
+
+
+def _add_tracks(
+    connection: Connection, person_id: int, upload_id: int, at: datetime, row: Row[Any], each: Record
+) -> Verdict:
+    """Add to a held record the tracks that only this poorer telling of it has; all else stays as it is."""
+    held = as_held(row, track_names(connection, person_id, [row.record_id]).get(row.record_id, ()))
+    new = tuple(track for track in each.tracks if track.name not in held.tracks)
+    if not new or each.kind is Kind.ECG:  # when voltages were taken stands in the content
+        return Verdict.SUPERSEDED
+    merged = dataclasses.replace(
+        each,
+        identity=row.identity,
+        label=row.label,
+        source=row.source,
+        content=row.content,
+        flags=tuple(row.flags),
+        tracks=new,
+    )
+    _replace(connection, person_id, upload_id, at, row.record_id, merged)
+    return Verdict.REVISED
 
 
 def as_held(row: Row[Any], tracks: Iterable[str] = ()) -> HeldRecord:

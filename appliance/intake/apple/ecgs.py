@@ -83,6 +83,7 @@ class EcgReader:
             item=position,
             flags=() if rate else ("implausible_sampling_frequency",),
             tracks=(Track(VOLTAGE, [], {VOLTAGE: voltages}, {VOLTAGE: VOLTAGE_UNIT}),),
+            natural=identity,
         )
 
     def _classification(self, values: list[str], recorded: int) -> tuple[str, str | None]:
