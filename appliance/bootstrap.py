@@ -219,7 +219,6 @@ def open_services(
 
         understanding = Understanding(catalogue, settings.max_upload_bytes)
         space = Space(settings, telemetry)
-        importing = Importing(database, catalogue, understanding, space, clock)
         delivered = DeliveryFolder(DataFolder(settings.data_dir).imports)
         tracing = Tracing(database, telemetry)
         key_cache = KeyCache(cache)
@@ -233,6 +232,8 @@ def open_services(
         upkeep = Upkeep(database, clock, telemetry, instance, ZoneInfo(time_zone))
         silence = Silence(database, clock, instance)
         sessions = Sessions(database, limiter, clock, time_zone, settings.limit_failed_logins)
+        replaying = Replaying(database, catalogue, understanding, space, clock)
+        importing = Importing(database, catalogue, understanding, replaying, space, clock)
         services = Services(
             settings=settings,
             shared_reading=database.shared_reading,
@@ -249,7 +250,7 @@ def open_services(
             explaining=Explaining(database, catalogue),
             sources=Sources(database, catalogue),
             sleep=Sleep(database, catalogue),
-            replaying=Replaying(database, catalogue, understanding, space, clock),
+            replaying=replaying,
             importing=importing,
             deliveries=Deliveries(delivered, database, importing, space, clock),
             checking=Checking(database),

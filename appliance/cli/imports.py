@@ -153,7 +153,10 @@ def _import(
 
 def _tell(run: Any, *, dry_run: bool) -> None:
     if run.known:
-        out.print(Text(f"“{run.name}” was imported before, as import {run.upload_id}; nothing was done."))
+        again = f"to read it anew, undo that first: hearthbeat import --undo {run.upload_id}"
+        out.print(
+            Text(f"“{run.name}” was imported before, as import {run.upload_id}; nothing was done ({again}).")
+        )
         return
     table = Table("What", *_TITLES, box=None, pad_edge=False)
     kinds = {kind: counts for kind, counts in run.kinds.items() if kind != "samples"}
@@ -163,6 +166,12 @@ def _tell(run: Any, *, dry_run: bool) -> None:
     out.print(table)
     if run.content.get("cut"):
         out.print(Text(f"Not all of it could be read. {run.content['cut']}"))
+    if not_kept := run.content.get("not_kept"):
+        out.print(
+            Text(
+                f"{not_kept:,} of what was set aside is counted and not kept, being too much; keep the file."
+            )
+        )
     if dry_run:
         out.print("This was a dry run; nothing was kept.")
     else:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ from sqlalchemy import Connection
 
 from appliance.catalog.load import Catalogue
 from appliance.domain.importing import ImportRun, ImportState
+from appliance.domain.record import Kind
+from appliance.domain.sample import SeriesKey
 from appliance.domain.upload import IMPORTED, Automation, Counts, ItemError, Receipt, Upload, UploadState
 from appliance.domain.whereabouts import Stay, Whereabouts
 from appliance.foundation.clock import Clock
@@ -42,6 +44,7 @@ from appliance.intake.apple.aside import reading
 from appliance.intake.apple.elements import NoElement
 from appliance.intake.apple.export import About
 from appliance.intake.reading import SAMPLES, Reading
+from appliance.services.replaying import Replaying
 from appliance.services.resolving import DAYS_AT_ONCE, resolve_days, rewrite
 from appliance.services.rules import RuleOf, rules_of
 from appliance.services.sleeping import Sleeping, is_derived
@@ -49,6 +52,7 @@ from appliance.services.space import Space
 from appliance.services.understanding import ERRORS_TOLD, Understanding, Understood
 from appliance.storage import imports, people, quarantine, removal, series, uploads
 from appliance.storage.database import Database, lock_person
+from appliance.storage.series import SeriesState
 
 # An import that has not been seen for longer than any part takes is not at work any more.
 LOST_AFTER = timedelta(minutes=2)
@@ -91,12 +95,14 @@ class Importing:
         database: Database,
         catalogue: Catalogue,
         understanding: Understanding,
+        replaying: Replaying,
         space: Space,
         clock: Clock,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._understanding = understanding
+        self._replaying = replaying
         self._space = space
         self._clock = clock
 
@@ -172,6 +178,7 @@ class Importing:
             try:
                 with reading(path, self._catalogue, home, skip=work.run.done) as parts:
                     for part in parts:
+                        self._space.refuse_unless_room()
                         work.store(part.reading, done=part.done, total=part.total, elements=part.elements)
                         on_progress(work.run)
                         if stop() or work.stop_asked:
@@ -239,10 +246,11 @@ class Importing:
         return run.state is ImportState.RUNNING and self._clock.now() - run.seen_at < LOST_AFTER
 
     def undo(self, person_id: int, upload_id: int) -> ImportRun:
-        """Take back everything an import brought, with the values it had replaced put back.
+        """Take back everything an import brought, with what it had replaced put back.
 
-        What it replaced of records that are no samples is told anew by the uploads that brought it: replay them.
-        Raises `NotFound`, and `Conflict` while it is at work or when it was undone before.
+        Uploads that told what was held by then, or what it replaced, are read again: they tell it now. So do other
+        imported files when they are given again. Raises `NotFound`, and `Conflict` while it is at work or when it was
+        undone before.
         """
         with self._database.transaction() as connection:
             lock_person(connection, person_id)
@@ -255,31 +263,56 @@ class Importing:
                 raise Conflict(f"Import {upload_id} has been undone already.")
             if self.is_at_work(run):
                 raise Conflict(f"Import {upload_id} is still at work; stop it first.")
-            rule_of = rules_of(connection, person_id, self._catalogue)
-            self._take_back_samples(connection, person_id, upload_id, rule_of)
-            records_told = removal.records_of(connection, person_id, upload_id)
-            removal.remove_records(connection, person_id, list(records_told.values()))
-            Sleeping(connection, settled.upload, self._catalogue, rule_of).take_back(())
-            quarantine.release(connection, person_id, upload_id, ())
-            uploads.drop_body(connection, person_id, upload_id)
+            outdone = self._outdone_by(connection, run)
+            self._take_back(connection, settled.upload)
+            if settled.upload.state is UploadState.RECEIVED:  # it was stopped, and will not go on
+                _settle(connection, settled.upload, run, now)
             run = replace(run, state=ImportState.UNDONE, seen_at=now, finished_at=now)
             imports.note(connection, run)
-        log.info("import_undone", upload_id=upload_id)
+        self._replaying.several(person_id, outdone)
+        log.info("import_undone", upload_id=upload_id, read_again=len(outdone))
         return run
 
-    def _take_back_samples(
-        self, connection: Connection, person_id: int, upload_id: int, rule_of: RuleOf
-    ) -> None:
+    def _outdone_by(self, connection: Connection, run: ImportRun) -> list[int]:
+        """Return the uploads of the phone that an import left nothing to tell, or whose telling it replaced."""
+        slept = run.kinds.get(Kind.SLEEP, Counts()).revised > 0
+        found = uploads.outdone_since(connection, run.person_id, run.started_at, sleep_before=slept)
+        return sorted({*found, *removal.records_replaced_by(connection, run.person_id, run.upload_id)})
+
+    def _take_back(self, connection: Connection, upload: Upload) -> None:
+        person_id, upload_id = upload.person_id, upload.upload_id
+        rule_of = rules_of(connection, person_id, self._catalogue)
         states = series.of_person(connection, person_id, None)
-        touched: dict[str, set[int]] = {}
+        touched: dict[SeriesKey, set[int]] = {}
         for key, state in states.items():
-            if is_derived(key, self._catalogue):
-                continue
-            count, days = removal.take_back_everything(connection, person_id, upload_id, state.series_id)
-            if count:
-                removal.refresh_series(connection, person_id, [state.series_id])
-                touched.setdefault(key.metric, set()).update(days)
-        for metric, numbers in touched.items():
+            _, days = removal.take_back_everything(connection, person_id, upload_id, state.series_id)
+            touched[key] = set(days)
+        records_told = removal.records_of(connection, person_id, upload_id)
+        but_sleep = [record_id for (kind, _), record_id in records_told.items() if kind != Kind.SLEEP]
+        removal.remove_records(connection, person_id, but_sleep)
+        removal.forget_earlier_records(connection, person_id, upload_id)
+        Sleeping(connection, upload, self._catalogue, rule_of).take_back(())
+        for key, state in states.items():
+            if is_derived(key, self._catalogue):  # nights that nobody tells any more are told as nothing
+                touched[key].update(removal.remove_empty(connection, person_id, upload_id, state.series_id))
+        if not quarantine.take_back(connection, person_id, upload_id):
+            uploads.drop_body(connection, person_id, upload_id)
+        self._resolve_again(connection, person_id, rule_of, states, touched)
+
+    def _resolve_again(
+        self,
+        connection: Connection,
+        person_id: int,
+        rule_of: RuleOf,
+        states: Mapping[SeriesKey, SeriesState],
+        touched: Mapping[SeriesKey, set[int]],
+    ) -> None:
+        changed: dict[str, set[int]] = defaultdict(set)
+        for key, days in touched.items():
+            if days:
+                removal.refresh_series(connection, person_id, [states[key].series_id])
+                changed[key.metric] |= days
+        for metric, numbers in changed.items():
             fresh = series.of_person(connection, person_id, [metric])
             ordered = sorted(numbers)
             for begin in range(0, len(ordered), DAYS_AT_ONCE):
@@ -306,7 +339,10 @@ class Importing:
             run, upload = self._run_of(connection, person_id, digest, _Kept(name, IMPORTED, b""))
             work = _Work(self._catalogue, self._understanding, self._clock, transaction, upload, run)
             if not run.known:
-                work.remember(uploads.body_of(connection, person_id, run.upload_id))
+                work.remember(
+                    uploads.body_of(connection, person_id, run.upload_id),
+                    quarantine.first_of(connection, person_id, run.upload_id, ERRORS_TOLD),
+                )
             return work
 
     def _run_of(
@@ -383,22 +419,19 @@ class _Work:
     first: tuple[float, int] | None = None  # when the first part was there, and how many bytes that made
     stop_asked: bool = False
 
-    def remember(self, body: bytes | None) -> None:
-        """Take over what was set aside before it was stopped."""
+    def remember(self, body: bytes | None, errors: Sequence[ItemError]) -> None:
+        """Take over what was set aside before it was stopped, and the first errors."""
+        self.errors.extend(errors)
         if body:
             self.kept = json.loads(body)["data"]["elements"]
             self.bytes_kept = len(body)
 
     def store(self, told: Reading, *, done: int, total: int, elements: int) -> None:
         """Store one part, and note with it how far the import has come."""
+        new = self._keep(told)
         with self.transaction() as connection:
             understood = self.understanding.store(connection, self.upload, told)
-            kept_before = len(self.kept)
-            for item in told.quarantined:
-                self._keep(item.item)
-                if len(self.errors) < ERRORS_TOLD:
-                    self.errors.append(ItemError(item.path, item.reason, item.detail))
-            self.run = replace(
+            run = replace(
                 self.run,
                 done=done,
                 total=total,
@@ -408,11 +441,14 @@ class _Work:
                 kinds=_sum(self.run.kinds, understood.counts()),
                 metrics=_sum(self.run.metrics, _by_metric(understood, self.catalogue)),
             )
-            self.stop_asked = imports.note(connection, self.run)
-            if len(self.kept) > kept_before:
+            self._go_on(connection, run)
+            if new:
                 # What was set aside, as a document in which the paths of the quarantine lead to it.
-                body = json.dumps({"data": {"elements": self.kept}}, ensure_ascii=False).encode()
+                body = json.dumps({"data": {"elements": [*self.kept, *new]}}, ensure_ascii=False).encode()
                 uploads.keep_instead(connection, self.upload.person_id, self.upload.upload_id, body)
+        # Only now: what is not committed has not happened, and would be left out by whoever goes on.
+        self.run = run
+        self.kept += new
 
     def take(self, understood: Understood, size: int) -> None:
         """Settle a file that has been stored whole."""
@@ -425,16 +461,21 @@ class _Work:
             metrics=_by_metric(understood, self.catalogue),
         )
         with self.transaction() as connection:
-            self._settle(connection, ImportState.DONE)
+            run = self._settle(connection, ImportState.DONE)
+        self.run = run
 
     def stop(self) -> None:
-        """Note that it was stopped and may go on."""
-        self._note(ImportState.STOPPED)
+        """Note that it was stopped and may go on from its last part; nothing, where somebody else has it by now."""
+        stopped = replace(self.run, state=ImportState.STOPPED, seen_at=self.clock.now())
+        with self.transaction() as connection:
+            if imports.go_on(connection, stopped, self.run.seen_at):
+                self.run = stopped
 
     def give_up(self) -> None:
         """Note that there was nothing to take over."""
         with self.transaction() as connection:
-            self._settle(connection, ImportState.UNDONE)
+            run = self._settle(connection, ImportState.UNDONE)
+        self.run = run
 
     def finish(self, about: About) -> None:
         """Settle the upload, with its receipt."""
@@ -446,33 +487,31 @@ class _Work:
                 "mended": about.mended,
                 "nested": about.nested,
                 "cut": about.cut,
+                "me": about.me,
+                "not_kept": self.run.counts.quarantined - len(self.kept),
             },
         )
         with self.transaction() as connection:
-            self._settle(connection, ImportState.CUT if about.cut else ImportState.DONE)
+            run = self._settle(connection, ImportState.CUT if about.cut else ImportState.DONE)
+        self.run = run
 
-    def _settle(self, connection: Connection, state: ImportState) -> None:
+    def _settle(self, connection: Connection, state: ImportState) -> ImportRun:
         now = self.clock.now()
-        counts = self.run.counts
-        told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised)
-        receipt = Receipt(
-            request_id=self.upload.request_id,
-            upload_id=self.upload.upload_id,
-            status=UploadState.UNCHANGED if told_nothing_new else UploadState.PROCESSED,
-            counts=counts,
-            kinds=dict(self.run.kinds),
-            errors=tuple(self.errors),
-            advice=(),
-            processing_ms=round((time.perf_counter() - self.begun) * 1000),
-        )
-        uploads.settle(connection, receipt, self.upload.person_id, now, self.run.metrics)
-        self.run = replace(self.run, state=state, seen_at=now, finished_at=now)
-        imports.note(connection, self.run)
+        took_ms = round((time.perf_counter() - self.begun) * 1000)
+        _settle(connection, self.upload, self.run, now, self.errors, took_ms)
+        run = replace(self.run, state=state, seen_at=now, finished_at=now)
+        self._go_on(connection, run)
+        return run
 
-    def _note(self, state: ImportState) -> None:
-        self.run = replace(self.run, state=state, seen_at=self.clock.now())
-        with self.transaction() as connection:
-            imports.note(connection, self.run)
+    def _go_on(self, connection: Connection, run: ImportRun) -> None:
+        """Note how far it is. Raises `Conflict` where it is no longer ours: undone, or begun anew by another program."""
+        asked = imports.go_on(connection, run, self.run.seen_at)
+        if asked is None:
+            raise Conflict(
+                f"The import of “{run.name}” was taken back meanwhile, or is done by another program;"
+                " see hearthbeat import --list."
+            )
+        self.stop_asked = asked
 
     def _rate(self, done: int) -> int:
         # From the first part on: what comes before it is a program that starts, or going over what was done before.
@@ -482,10 +521,45 @@ class _Work:
             return round(done / max(now - self.begun, 0.001)) if not self.run.done else 0
         return round((done - self.first[1]) / max(now - self.first[0], 0.001))
 
-    def _keep(self, item: Any) -> None:
-        if len(self.kept) < MOST_ITEMS_KEPT and self.bytes_kept < MOST_BYTES_KEPT:
-            self.kept.append(item)
-            self.bytes_kept += len(json.dumps(item, ensure_ascii=False))
+    def _keep(self, told: Reading) -> list[Any]:
+        """Give what a part sets aside its places in the document that is kept; return what there is room for.
+
+        Places are counted here and not by the reader, who begins anew when an import goes on.
+        """
+        place = len(self.kept)
+        new: list[Any] = []
+        for n, found in enumerate(told.quarantined):
+            told.quarantined[n] = item = replace(found, path=f"data.elements[{place + len(new)}]")
+            if len(self.errors) < ERRORS_TOLD:
+                self.errors.append(ItemError(item.path, item.reason, item.detail))
+            if place + len(new) < MOST_ITEMS_KEPT and self.bytes_kept < MOST_BYTES_KEPT:
+                new.append(item.item)
+                self.bytes_kept += len(json.dumps(item.item, ensure_ascii=False))
+        return new
+
+
+def _settle(
+    connection: Connection,
+    upload: Upload,
+    run: ImportRun,
+    at: datetime,
+    errors: Sequence[ItemError] = (),
+    took_ms: int = 0,
+) -> None:
+    """Write the receipt of an import's upload."""
+    counts = run.counts
+    told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised)
+    receipt = Receipt(
+        request_id=upload.request_id,
+        upload_id=upload.upload_id,
+        status=UploadState.UNCHANGED if told_nothing_new else UploadState.PROCESSED,
+        counts=counts,
+        kinds=dict(run.kinds),
+        errors=tuple(errors),
+        advice=(),
+        processing_ms=took_ms,
+    )
+    uploads.settle(connection, receipt, upload.person_id, at, run.metrics)
 
 
 def _by_metric(understood: Understood, catalogue: Catalogue) -> dict[str, Counts]:

@@ -130,6 +130,13 @@ class Replaying:
         self._replay(chosen, report, lambda _done, _all: None)
         return report
 
+    def several(self, person_id: int, upload_ids: Sequence[int]) -> None:
+        """Replay some uploads of a person, waiting for another replay to end. Raises `StorageFull` without room."""
+        report = Report(dry_run=False)
+        with self._alone(wait=True):
+            chosen = [(person_id, upload_id) for upload_id in upload_ids]
+            self._replay_all(chosen, report, lambda _done, _all: None)
+
     def _replay(
         self, chosen: Sequence[tuple[int, int]], report: Report, on_progress: Callable[[int, int], None]
     ) -> None:
@@ -137,8 +144,8 @@ class Replaying:
             self._replay_all(chosen, report, on_progress)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._under_way.acquire(blocking=False):
+    def _alone(self, *, wait: bool = False) -> Iterator[None]:
+        if not self._under_way.acquire(blocking=wait):
             raise Conflict("Other uploads are being read again just now; try again when that is done.")
         try:
             yield

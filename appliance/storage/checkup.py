@@ -56,7 +56,8 @@ def time_of_database(connection: Connection) -> datetime:
 def upload_states(connection: Connection, since: datetime) -> UploadStates:
     """Return how the uploads of everybody stand; `failed` and `refused` count those received since."""
     lately = upload.c.received_at >= since
-    waits = upload.c.state == UploadState.RECEIVED
+    # An import is worked on by whoever began it, and no worker waits for it.
+    waits = (upload.c.state == UploadState.RECEIVED) & upload.c.due_at.is_not(None)
     row = connection.execute(
         select(
             func.max(upload.c.received_at),

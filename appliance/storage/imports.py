@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 
 from appliance.domain.importing import ImportRun, ImportState
 from appliance.domain.upload import Counts
@@ -12,6 +12,7 @@ from appliance.storage.tables import import_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 
 def add(connection: Connection, run: ImportRun, digest: bytes) -> None:
@@ -23,15 +24,13 @@ def add(connection: Connection, run: ImportRun, digest: bytes) -> None:
     )
 
 
-def note(connection: Connection, run: ImportRun) -> bool:
-    """Write how far an import has come, and return whether it is asked to stop."""
-    asked = connection.execute(
+def note(connection: Connection, run: ImportRun) -> None:
+    """Write how far an import has come."""
+    connection.execute(
         update(import_run)
         .where(import_run.c.person_id == run.person_id, import_run.c.upload_id == run.upload_id)
         .values(**_values(run))
-        .returning(import_run.c.stop_asked)
-    ).scalar_one_or_none()
-    return bool(asked)
+    )
 
 
 def ask_to_stop(connection: Connection, run: ImportRun, *, asked: bool = True) -> None:
@@ -43,14 +42,45 @@ def ask_to_stop(connection: Connection, run: ImportRun, *, asked: bool = True) -
     )
 
 
+def go_on(connection: Connection, run: ImportRun, seen_at: datetime) -> bool | None:
+    """Write how far an import has come, if it is still at work and was last seen then.
+
+    Return whether it is asked to stop, None where it was not so and nothing is written.
+    """
+    asked: bool | None = connection.execute(
+        update(import_run)
+        .where(
+            import_run.c.person_id == run.person_id,
+            import_run.c.upload_id == run.upload_id,
+            import_run.c.state == ImportState.RUNNING,
+            import_run.c.seen_at == seen_at,
+        )
+        .values(**_values(run))
+        .returning(import_run.c.stop_asked)
+    ).scalar_one_or_none()
+    return asked
+
+
 def of_file(connection: Connection, person_id: int, digest: bytes) -> ImportRun | None:
-    """Return the newest import of a file that still counts."""
+    """Return the newest import of a file that still counts.
+
+    It does not where another one was taken back since it began: what both told went with that one.
+    """
+    other = import_run.alias()
+    lost_some = exists().where(
+        other.c.person_id == import_run.c.person_id,
+        other.c.upload_id != import_run.c.upload_id,
+        other.c.state == ImportState.UNDONE,
+        other.c.elements > 0,
+        other.c.finished_at > import_run.c.started_at,
+    )
     row = connection.execute(
         select(import_run)
         .where(
             import_run.c.person_id == person_id,
             import_run.c.digest == digest,
             import_run.c.state != ImportState.UNDONE,
+            (import_run.c.state == ImportState.RUNNING) | ~lost_some,
         )
         .order_by(import_run.c.upload_id.desc())
         .limit(1)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, text, update
 
 from appliance.domain.quarantine import Quarantined, Reason
 from appliance.domain.text import storable, storable_text
+from appliance.domain.upload import ItemError
 from appliance.storage.among import among
 from appliance.storage.tables import quarantine
 
@@ -92,6 +93,19 @@ def release(
     return connection.execute(query).rowcount
 
 
+def take_back(connection: Connection, person_id: int, upload_id: int) -> bool:
+    """Let go of what only this upload brought into quarantine; return whether others need its bytes for what is left."""
+    mine = quarantine.c.upload_id == upload_id
+    last = quarantine.c.last_upload_id == upload_id
+    of_person = quarantine.c.person_id == person_id
+    connection.execute(delete(quarantine).where(of_person, mine, last))
+    connection.execute(
+        update(quarantine).where(of_person, last).values(last_upload_id=quarantine.c.upload_id)
+    )
+    left = select(func.count()).select_from(quarantine).where(of_person, mine)
+    return connection.execute(left).scalar_one() > 0
+
+
 def uploads_with_items(connection: Connection, person_id: int) -> list[int]:
     """Return the uploads that brought what is in quarantine, oldest first."""
     query = (
@@ -122,6 +136,17 @@ def page(
     if before is not None:
         query = query.where(quarantine.c.quarantine_id < before)
     return list(connection.execute(query.order_by(quarantine.c.quarantine_id.desc()).limit(limit)))
+
+
+def first_of(connection: Connection, person_id: int, upload_id: int, limit: int) -> list[ItemError]:
+    """Return the first items that an upload brought, as its receipt tells them."""
+    query = (
+        select(quarantine.c.path, quarantine.c.reason, quarantine.c.detail)
+        .where(quarantine.c.person_id == person_id, quarantine.c.upload_id == upload_id)
+        .order_by(quarantine.c.quarantine_id)
+        .limit(limit)
+    )
+    return [ItemError(row.path, row.reason, row.detail) for row in connection.execute(query)]
 
 
 def find(connection: Connection, person_id: int, quarantine_id: int) -> Row[Any] | None:

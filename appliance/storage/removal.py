@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select, text
 
 from appliance.storage.among import among
-from appliance.storage.tables import record
+from appliance.storage.tables import record, record_revision
 
 _PLACES = "unnest(CAST(:ids AS bigint[]), CAST(:starts AS bigint[])) AS place(series_id, start)"
 _AT = "timestamptz 'epoch' + place.start * interval '1 microsecond'"
@@ -106,8 +106,35 @@ def take_back_everything(
     if days:
         connection.execute(text(_RESTORE_SERIES), names)
         connection.execute(text(f"DELETE{places}"), names)
+    connection.execute(text(_FORGET_EARLIER), names)
     return sum(row.samples for row in days), [row.day for row in days]
 
+
+def remove_empty(connection: Connection, person_id: int, upload_id: int, series_id: int) -> list[int]:
+    """Remove what of a series came with an upload and has no value any more, with the values it had; return the days."""
+    gone = connection.execute(
+        text(
+            """
+            WITH gone AS (
+                DELETE FROM sample WHERE person_id = :person AND series_id = :series AND upload_id = :upload
+                    AND value IS NULL AND min IS NULL AND max IS NULL
+                RETURNING start_at, utc_offset
+            ), forgotten AS (
+                DELETE FROM revision AS r USING gone
+                WHERE r.person_id = :person AND r.series_id = :series AND r.start_at = gone.start_at
+            )
+            SELECT (start_at AT TIME ZONE 'UTC' + utc_offset * interval '1 second')::date - date '1970-01-01' FROM gone
+            """
+        ),
+        {"person": person_id, "upload": upload_id, "series": series_id},
+    )
+    return list(gone.scalars())
+
+
+# Values of an upload that later ones replaced: nobody goes back to what has been taken back.
+_FORGET_EARLIER = (
+    "DELETE FROM revision WHERE person_id = :person AND series_id = :series AND upload_id = :upload"
+)
 
 _RESTORE_SERIES = """
     WITH earlier AS (
@@ -155,6 +182,25 @@ def records_of(connection: Connection, person_id: int, upload_id: int) -> dict[t
         )
     )
     return {(row.kind, row.identity): row.record_id for row in rows}
+
+
+def records_replaced_by(connection: Connection, person_id: int, upload_id: int) -> set[int]:
+    """Return the uploads that told versions of records which this one replaced."""
+    rows = connection.execute(
+        select(record_revision.c.upload_id)
+        .distinct()
+        .where(record_revision.c.person_id == person_id, record_revision.c.replaced_by == upload_id)
+    )
+    return set(rows.scalars()) - {upload_id}
+
+
+def forget_earlier_records(connection: Connection, person_id: int, upload_id: int) -> None:
+    """Remove versions of records that came with an upload and were replaced since."""
+    connection.execute(
+        delete(record_revision).where(
+            record_revision.c.person_id == person_id, record_revision.c.upload_id == upload_id
+        )
+    )
 
 
 def remove_records(connection: Connection, person_id: int, record_ids: Sequence[int]) -> None:

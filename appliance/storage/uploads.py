@@ -9,11 +9,33 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import zstandard
-from sqlalchemy import ARRAY, Connection, Select, Text, cast, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Select,
+    Text,
+    cast,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from appliance.domain.localday import microseconds, midnight
-from appliance.domain.upload import Advice, Automation, Counts, ItemError, Receipt, Upload, UploadState
+from appliance.domain.upload import (
+    IMPORTED,
+    Advice,
+    Automation,
+    Counts,
+    ItemError,
+    Receipt,
+    Upload,
+    UploadState,
+)
 from appliance.storage.among import among
 from appliance.storage.tables import upload
 
@@ -377,6 +399,29 @@ def ids_since(connection: Connection, person_id: int, since: date | None) -> lis
     return list(connection.execute(query).scalars())
 
 
+def outdone_since(
+    connection: Connection, person_id: int, since: datetime, *, sleep_before: bool
+) -> list[int]:
+    """Return the uploads read since then that told something held already or better, and whose bytes are kept.
+
+    With `sleep_before` also all that were read earlier and told of sleep. Not those made of imported files.
+    """
+    outdone = (upload.c.processed_at >= since) & (upload.c.unchanged + upload.c.superseded > 0)
+    told_sleep = upload.c.kinds.has_key("sleep") if sleep_before else false()
+    query = (
+        select(upload.c.upload_id)
+        .where(
+            upload.c.person_id == person_id,
+            upload.c.body.is_not(None),
+            upload.c.content_type != IMPORTED,
+            upload.c.state.in_([UploadState.PROCESSED, UploadState.UNCHANGED]),
+            or_(outdone, told_sleep),
+        )
+        .order_by(upload.c.upload_id)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def add_metrics(connection: Connection, person_id: int, upload_id: int, metrics: Iterable[str]) -> None:
     """Note metrics of which an upload tells samples now that it is read better."""
     connection.execute(
@@ -421,7 +466,10 @@ def received_instants(connection: Connection, person_id: int, upload_ids: set[in
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
     """Return how many uploads are not settled, and when the newest of all was received."""
     row = connection.execute(
-        select(func.count().filter(upload.c.state == UploadState.RECEIVED), func.max(upload.c.received_at))
+        select(
+            func.count().filter(upload.c.state == UploadState.RECEIVED, upload.c.due_at.is_not(None)),
+            func.max(upload.c.received_at),
+        )
     ).one()
     return row[0], row[1]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from appliance.domain.record import Kind, Record
 from appliance.domain.sample import SECOND_US
 from appliance.domain.text import storable, storable_text
 from appliance.domain.whereabouts import Whereabouts
-from appliance.intake.apple.archive import Archive, Stream
+from appliance.intake.apple.archive import Archive, Member, Stream
 from appliance.intake.apple.ecgs import EcgReader
 from appliance.intake.apple.elements import INNER, LONGEST_ATTRIBUTE, Node, NoElement, Walk, parse
 from appliance.intake.apple.events import EventReader
@@ -61,7 +61,9 @@ Ending = tuple[dict[str, Any], str | None]
 
 
 class Part(NamedTuple):
-    """One part of an export. `done` and `total` count the bytes of the main file, `elements` those read until now."""
+    """One part of an export. `done` and `total` count the bytes of the main file and then of the ECGs' files, `elements`
+    those read until now.
+    """  # noqa: D205  one thought
 
     reading: Reading
     done: int
@@ -74,7 +76,7 @@ class About:
     """What is known of an export as a whole, complete once its last part has been read.
 
     `cut` says why not all of it could be read, None when it could. `mended` counts elements that were no XML and could
-    be put right, `nested` the copies inside of correlations, `skipped_routes` those nobody referred to.
+    be put right, `nested` the copies inside of correlations.
     """
 
     locale: str = ""
@@ -122,11 +124,12 @@ class ExportReader:
     def parts(self, *, skip: int = 0) -> Iterator[Part]:
         """Yield the parts of the export in the order of the file, then the ECGs.
 
-        `skip` leaves out what lies before this many bytes of the main file, as told by an earlier part's `done`.
+        `skip` leaves out what lies before this many bytes, as told by an earlier part's `done`.
         Raises `NoElement` when the main file is none.
         """
         stream = self._archive.open(self._archive.main)
-        total = self._archive.main.size
+        ecgs = self._archive.ending(".csv")
+        total = self._archive.main.size + sum(member.size for member in ecgs)
         walk = Walk(stream.read, self._take)
         for _ in walk.steps():
             self._tell_damage(walk)
@@ -136,17 +139,25 @@ class ExportReader:
                 yield self._part(walk.offset, total)
         self._tell_damage(walk)
         self._tell_ending(walk, stream)
-        yield self._part(walk.offset, max(total, walk.offset))
-        yield from self._read_ecgs(walk.offset, max(total, walk.offset))
+        total = max(total, walk.offset)
+        if walk.offset > skip:
+            yield self._part(walk.offset, total)
+        else:
+            self._count_usual()
+            self._forget()
+        yield from self._read_ecgs(ecgs, walk.offset, total, skip)
 
     def _part(self, done: int, total: int) -> Part:
         for lane in self._lanes.take_all():
             self._read_lane(lane)
-        self.about.elements["Record"] += self._usual
-        self._usual = 0
+        self._count_usual()
         reading = self._reading
         self._forget()
         return Part(reading, done, total, self.about.elements.total())
+
+    def _count_usual(self) -> None:
+        self.about.elements["Record"] += self._usual
+        self._usual = 0
 
     def _forget(self) -> None:
         self._lanes.take_all()
@@ -361,9 +372,12 @@ class ExportReader:
             for name, value in node.attributes.items()
         }
 
-    def _read_ecgs(self, done: int, total: int) -> Iterator[Part]:
+    def _read_ecgs(self, members: Sequence[Member], done: int, total: int, skip: int) -> Iterator[Part]:
         reader = EcgReader(self._catalogue, self._instants, self._places)
-        for member in self._archive.ending(".csv"):
+        for member in members:
+            done += member.size
+            if done <= skip:
+                continue
             content = self._archive.read(member)
             if content is not None and not reader.is_ecg(content):
                 continue

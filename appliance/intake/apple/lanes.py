@@ -240,9 +240,9 @@ def _numbers(target: Target, sent: Sequence[bytes | None]) -> list[float | None]
     try:
         if not _NUMBERS.fullmatch(b",".join(sent) + b","):  # type: ignore[arg-type]  # a None raises, as caught
             return None
-    except TypeError:
+        numbers = list(map(float, sent))  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # a value with a comma of its own passes for two
         return None
-    numbers = list(map(float, sent))  # type: ignore[arg-type]
     if (target.factor, target.shift) != (1.0, 0.0):
         factor, shift = target.factor, target.shift
         numbers = [number * factor + shift for number in numbers]
