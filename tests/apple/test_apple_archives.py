@@ -118,6 +118,25 @@ def test_a_damaged_member_gives_what_lies_before_the_damage_and_says_so(tmp_path
     assert told
 
 
+def test_a_list_that_leads_to_before_the_file_is_damage(tmp_path):
+    path = EXPORT.zip(tmp_path / "export.zip")
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"PK\x05\x06") + 16  # where the list begins, from which every place is counted
+    struct.pack_into("<I", content, place, struct.unpack_from("<I", content, place)[0] + 10**6)
+    path.write_bytes(content)
+    assert "no export" in refused(path)
+
+
+def test_a_member_without_a_name_is_left_out(tmp_path):
+    path = EXPORT.zip(tmp_path / "export.zip")
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    (length,) = struct.unpack_from("<H", content, entry + 28)
+    struct.pack_into("<HHH", content, entry + 28, 0, 0, length)  # its name counts as a comment
+    path.write_bytes(content)
+    assert main_of(path)[1:] == (XML, None)
+
+
 def test_a_member_that_unpacks_to_far_more_than_any_export_is_given_up(tmp_path):
     path = tmp_path / "bomb.zip"
     with (

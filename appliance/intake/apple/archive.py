@@ -164,7 +164,7 @@ def _of_zip(path: Path, file: BinaryIO) -> Archive:
         raise UnreadableExport(
             f"“{path.name}” holds more than {MOST_MEMBERS:,} files; that is no export of Apple Health."
         )
-    infos = {info.filename: info for info in listed if not info.is_dir()}
+    infos = {info.filename: info for info in listed if info.filename and not info.is_dir()}
     if any(info.flag_bits & _ENCRYPTED for info in infos.values()):
         raise UnreadableExport(
             f"“{path.name}” is protected by a password; unpack it and give the folder instead."
@@ -246,10 +246,11 @@ class _Inflated:
         self._waiting = b""
         self.packed = 0
         self.fault: str | None = None
-        header = b""
-        if info.header_offset >= 0:  # below zero where the list at the archive's end is damaged
+        try:
             file.seek(info.header_offset)
             header = file.read(_LOCAL_HEADER.size)
+        except (OSError, OverflowError):  # a place before the file or beyond any
+            header = b""
         if len(header) < _LOCAL_HEADER.size or not header.startswith(_LOCAL_MARK):
             self.fault = "its place in the archive is damaged"
             self._left = 0
