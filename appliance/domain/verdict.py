@@ -7,7 +7,10 @@ An older upload read again later (replay) never overrides a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
@@ -18,6 +21,7 @@ TOLERANCE = 1e-9  # relative; the same reading sent once in kJ and once in kcal 
 
 # Files tell about six digits, in the unit a person has chosen to see.
 FILE_TOLERANCE = 1e-5
+CROWDED = 32  # samples of one series in one second
 
 
 class Verdict(IntEnum):
@@ -97,23 +101,33 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
     if len(set(batch.start)) == len(batch) and held_at.keys().isdisjoint(batch.start):
         return
     placed: dict[int, int] = {}
+
+    def at_place(start: int) -> tuple[float | None, int] | None:
+        if (n := placed.get(start)) is not None:
+            return batch.value[n], batch.duration[n]
+        if held is not None and (n := held_at.get(start)) is not None:
+            return held.value[n], held.duration[n]
+        return None
+
+    crowds: dict[int, _Crowd] = {}
     for position, at in enumerate(batch.start):
         start = at
-        while (n := placed.get(start)) is not None or start in held_at:
-            if n is not None:
-                value, duration = batch.value[n], batch.duration[n]
-            else:
-                assert held is not None  # noqa: S101  a place in it was found
-                value, duration = held.value[held_at[start]], held.duration[held_at[start]]
+        if crowds and at in crowds:
+            start = crowds[at].nearest(batch.value[position], batch.duration[position])
+        while (told := at_place(start)) is not None:
+            value, duration = told
             if _as_good_as_same(value, batch.value[position]) and (
                 duration == batch.duration[position] or not duration or not batch.duration[position]
             ):
                 batch.value[position] = value
                 batch.duration[position] = batch.duration[position] or duration
-                if n is None and held is not None and held.minimum:
+                if start not in placed and held is not None and held.minimum:
                     _take_bounds(batch, position, held, held_at[start])
                 break
             start += 1
+            if start - at == CROWDED and at not in crowds:
+                crowds[at] = _Crowd(at, at_place)
+                start = crowds[at].nearest(batch.value[position], batch.duration[position])
         batch.start[position] = start
         placed.setdefault(start, position)
 
@@ -123,6 +137,37 @@ def _take_bounds(batch: Batch, position: int, held: Stored, n: int) -> None:
         batch.minimum, batch.maximum = [None] * len(batch), [None] * len(batch)
     if batch.minimum[position] is None and batch.maximum[position] is None:
         batch.minimum[position], batch.maximum[position] = held.minimum[n], held.maximum[n]
+
+
+class _Crowd:
+    """So many samples of one second that nobody goes through them for each further one; `at_place` tells each."""
+
+    def __init__(self, at: int, at_place: Callable[[int], tuple[float | None, int] | None]) -> None:
+        self._at_place = at_place
+        self._free = at
+        self._all: list[tuple[float, int]] = []
+        self._by_duration: dict[int, list[tuple[float, int]]] = defaultdict(list)
+
+    def nearest(self, value: float | None, duration: int) -> int:
+        """Return the start of a sample as good as the same, or the first that is free."""
+        while (told := self._at_place(self._free)) is not None:
+            place = _in_order(told[0]), self._free
+            insort(self._all, place)
+            insort(self._by_duration[told[1]], place)
+            self._free += 1
+        wanted = _in_order(value)
+        near = FILE_TOLERANCE * 2 * abs(wanted) if math.isfinite(wanted) else 0.0
+        for known in (self._by_duration[duration], self._by_duration[0]) if duration else (self._all,):
+            for found, start in known[bisect_left(known, (wanted - near, 0)) :]:
+                if found > wanted + near:
+                    break
+                if found == wanted or abs(found - wanted) <= FILE_TOLERANCE * max(abs(found), abs(wanted)):
+                    return start
+        return self._free
+
+
+def _in_order(value: float | None) -> float:
+    return -math.inf if value is None else value
 
 
 def _as_good_as_same(one: float | None, other: float | None) -> bool:
