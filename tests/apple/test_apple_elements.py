@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from xml.parsers import expat
 
 import pytest
@@ -198,6 +199,21 @@ def test_every_damage_is_told_with_its_place():
         for damage in walk.damage:
             assert content[damage.offset : damage.offset + len(damage.content)] == damage.content
         assert walk.offset == len(content)
+
+
+@pytest.mark.parametrize("beginning", [b' <Record sourceName="', b""], ids=["tag", "text"])
+def test_a_tag_or_a_text_without_end_is_never_held_whole(beginning):
+    rubbish = beginning + b"x" * (60 << 20) + b'"/>\n'
+    content = XML.replace(b"</HealthData>", rubbish + b" <Last/>\n</HealthData>")
+    tracemalloc.start()
+    found, walk = walked(content)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == [*ELEMENTS, "<Last/>"]
+    assert walk.complete
+    # The damage is told in pieces; nobody takes them away here, so they are the size of the rubbish once.
+    assert len(rubbish) * 0.9 < sum(len(damage.content) for damage in walk.damage) <= len(rubbish)
+    assert peak < 180 << 20
 
 
 def test_megabytes_of_rubbish_take_little_time_and_are_told():

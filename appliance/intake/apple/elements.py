@@ -182,6 +182,8 @@ class Walk:
                     self._damaged(held, settled, len(held.content))
                     self.offset = max(self.offset, held.offset + len(held.content))
                     return
+                if not found and len(held.content) - place > LONGEST_ELEMENT:
+                    place = len(held.content)  # no tag is that long; what follows is what is left of it
                 if place - settled > CHUNK:
                     self._damaged(held, settled, place)
                     settled = place
