@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select, text
 
-from appliance.domain.upload import UploadState
+from appliance.domain.upload import IMPORTED, UploadState
 from appliance.storage.tables import quarantine, upload
 
 
@@ -57,7 +57,7 @@ def upload_states(connection: Connection, since: datetime) -> UploadStates:
     """Return how the uploads of everybody stand; `failed` and `refused` count those received since."""
     lately = upload.c.received_at >= since
     # An import is worked on by whoever began it, and no worker waits for it.
-    waits = (upload.c.state == UploadState.RECEIVED) & upload.c.due_at.is_not(None)
+    waits = (upload.c.state == UploadState.RECEIVED) & (upload.c.content_type != IMPORTED)
     row = connection.execute(
         select(
             func.max(upload.c.received_at),

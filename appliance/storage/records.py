@@ -17,7 +17,7 @@ from appliance.storage.database import driver_connection
 from appliance.storage.tables import record, record_revision, record_track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from datetime import datetime
 
 # Kinds whose identity holds a name as it was told, in whatever language.
@@ -67,7 +67,10 @@ def store(
         return []
     identities = {each.identity for each in records} | {each.natural for each in records if each.natural}
     held = _held(connection, person_id, records[0].kind, identities)
-    alike = _held_alike(connection, person_id, [each for each in records if each.identity not in held])
+    alike = _held_alike(
+        connection, person_id, [each for each in records if each.identity not in held], held.keys()
+    )
+    taken: set[int] = set()
     last = {each.identity: position for position, each in enumerate(records)}
     verdicts = []
     new: list[Record] = []
@@ -77,15 +80,18 @@ def store(
             verdicts.append(Verdict.UNCHANGED if each.digest == newest.digest else Verdict.SUPERSEDED)
             continue
         rival = held.get(each.identity) or held.pop(each.natural or "", None)
-        others = alike.get(each.start, [])
-        if rival is None and (same := _alike(others, each)) is not None:
+        others = [] if rival else [row for row in alike.get(each.start, ()) if row.record_id not in taken]
+        same = next((row for row in others if _is_same(row, each)), None)
+        if same is not None:
+            taken.add(same.record_id)
             if each.natural == each.identity:
                 verdicts.append(_add_tracks(connection, person_id, upload_id, at, same, each))
                 continue
-            others.remove(same)
             rival = as_held(
                 same, track_names(connection, person_id, [same.record_id]).get(same.record_id, ())
             )
+        if rival is not None:
+            taken.add(rival.record_id)
         final = _added_to(rival, each) if adds_only and rival is not None else each
         if final is None:
             verdicts.append(Verdict.SUPERSEDED)
@@ -278,9 +284,9 @@ def _held(connection: Connection, person_id: int, kind: Kind, identities: set[st
 
 
 def _held_alike(
-    connection: Connection, person_id: int, records: Sequence[Record]
+    connection: Connection, person_id: int, records: Sequence[Record], identities: Container[str]
 ) -> dict[int, list[Row[Any]]]:
-    """Return what is held at the starts of those records that may come by several identities, by start."""
+    """Return what is held by other identities at the starts of those records that may come by several, by start."""
     starts = {each.start for each in records if each.natural is not None or each.kind in _NAMED_IN_WORDS}
     if not starts:
         return {}
@@ -289,19 +295,16 @@ def _held_alike(
     )
     found: dict[int, list[Row[Any]]] = {}
     for row in connection.execute(query):
-        found.setdefault(microseconds(row.start_at), []).append(row)
+        if row.identity not in identities:
+            found.setdefault(microseconds(row.start_at), []).append(row)
     return found
 
 
-def _alike(held: Sequence[Row[Any]], each: Record) -> Row[Any] | None:
-    """Return what of these, held at the same start, is the same thing by another identity.
+def _is_same(row: Row[Any], each: Record) -> bool:
+    """Whether what is held at the same start is the same thing by another identity.
 
     The phone calls a run “Outdoor Run” and a symptom in its own language; a file calls them by Apple's type.
     """
-    return next((row for row in held if _is_same(row, each)), None)
-
-
-def _is_same(row: Row[Any], each: Record) -> bool:
     same_end = (None if row.end_at is None else microseconds(row.end_at)) == each.end
     match each.kind:
         case Kind.ECG:  # there is one at a time; a file tells no source

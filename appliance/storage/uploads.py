@@ -467,7 +467,7 @@ def waiting(connection: Connection) -> tuple[int, datetime | None]:
     """Return how many uploads are not settled, and when the newest of all was received."""
     row = connection.execute(
         select(
-            func.count().filter(upload.c.state == UploadState.RECEIVED, upload.c.due_at.is_not(None)),
+            func.count().filter(upload.c.state == UploadState.RECEIVED, upload.c.content_type != IMPORTED),
             func.max(upload.c.received_at),
         )
     ).one()
