@@ -79,6 +79,11 @@ def _type_of(path: Path) -> str:
     return _TYPES.get(path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix.lower(), "")
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether something in a folder is a file of the phone app, and no pipe, and no note of a system beside one."""
+    return bool(_type_of(path)) and path.is_file() and not path.name.startswith(".")
+
+
 def _never() -> bool:
     return False
 
@@ -120,7 +125,7 @@ class Importing:
         Each is an upload of its own. `name` is what people call a single one, where it is not the path's. Raises `UnreadableExport` where there is none, and for one that cannot be
         opened, with those before it imported.
         """
-        chosen = sorted(each for each in path.rglob("*") if _type_of(each)) if path.is_dir() else [path]
+        chosen = sorted(filter(_is_ours, path.rglob("*"))) if path.is_dir() else [path]
         if not chosen or not all(map(_type_of, chosen)) or not all(each.is_file() for each in chosen):
             raise UnreadableExport(
                 f"There is nothing in “{path}” that the phone app or Apple Health has exported."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
 from datetime import timedelta
 
 import pytest
@@ -232,6 +235,23 @@ def test_taking_an_import_back_leaves_what_another_export_tells(take, services, 
     assert not again.known
     assert dump(person_id) == dump(alone.person_id)
     assert take(**other).known
+
+
+def test_files_of_the_phone_app_are_taken_back_with_their_nights(services, phone, dump, tmp_path):
+    night = {
+        "date": "2025-10-24 00:00:00 +0200", "sleepStart": "2025-10-23 23:30:00 +0200",
+        "sleepEnd": "2025-10-24 04:40:00 +0200", "totalSleep": 5.0, "core": 3.5, "rem": 1.5, "source": WATCH,
+    }  # fmt: skip
+    before = dump()
+    body = json.dumps(document(metric("sleep_analysis", "hr", night)))
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(body.encode()))
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "._a.json").write_bytes(b"\0")
+    os.mkfifo(tmp_path / "pipe.json")
+    (run,) = services.importing.files(services.people.named("Anna").person_id, tmp_path)
+    assert phone.days("sleep_total") == {"2025-10-24": 5.0}
+    services.importing.undo(run.person_id, run.upload_id)
+    assert dump() == before
 
 
 def test_what_two_exports_could_not_tell_stays_until_both_are_taken_back(take, services, ask):
