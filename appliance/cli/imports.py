@@ -76,9 +76,20 @@ def import_(
                 click.confirm(f"Take back everything that “{run.name}” brought?", abort=True)
             services.importing.undo(person_id, undo)
             click.echo(f"Import {undo} is undone.", err=True)
+            others = [each.name for each in services.importing.listed(person_id) if each.state != "undone"]
+            if others:
+                told = ", ".join(f"“{name}”" for name in dict.fromkeys(others))
+                click.echo(
+                    f"What it had in common with {told} comes back when those are given again.", err=True
+                )
         elif path is not None:
-            with _stopping_on_sigterm():
-                runs = _import(services, person_id, path, name, _stays(stays), dry_run=dry_run)
+            try:
+                with _stopping_on_sigterm():
+                    runs = _import(services, person_id, path, name, _stays(stays), dry_run=dry_run)
+            except KeyboardInterrupt:
+                if not dry_run:
+                    click.echo("Stopped; give the same file again, and it goes on from here.", err=True)
+                raise
             for run in runs:
                 _tell(run, dry_run=dry_run)
 

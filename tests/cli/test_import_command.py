@@ -87,6 +87,18 @@ def test_whose_past_it_is_must_be_clear(run, export, services):
     run(fails=click.UsageError)
 
 
+def test_one_that_is_stopped_says_how_it_goes_on(run, anna, export, services, monkeypatch):
+    def interrupted(*_given, **_how):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("appliance.services.importing._Work.store", interrupted)
+        said = run(export, fails=(KeyboardInterrupt, click.Abort))
+    assert "give the same file again" in said.output
+    assert "stopped" in run("--list").output
+    assert "undo it with" in run(export).output
+
+
 def test_files_of_the_phone_app_are_uploads_of_their_own(run, anna, tmp_path, services, ask):
     for hour in (10, 11):
         body = document(metric("step_count", "count", point(when(f"2025-10-24 {hour}:00"), 500)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import pickle
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,6 +99,7 @@ def _read(reader: ExportReader, skip: int) -> Iterator[Part | About]:
 
 def _tell(there: Connection, path: Path, home: Whereabouts, skip: int) -> None:
     """Read in the other process, and send what was read. The other side may have gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; we end with the other
     try:
         with _seldom_looking_for_garbage(), open_archive(path) as archive:
             for told in _read(ExportReader(archive, load_catalogue(), home), skip):
