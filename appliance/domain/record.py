@@ -13,6 +13,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -110,6 +111,17 @@ class HeldRecord:
     digest: bytes
     upload_id: int
     tracks: frozenset[str] = frozenset()
+
+
+UNTIL = "until"  # in the content of a day's summary: when the day had not ended yet as it was told
+
+
+def is_told_further(held: HeldRecord, record: Record) -> bool:
+    """Whether what is held tells more of its day: an older file that is told later breaks off within it."""
+    until, held_until = record.content.get(UNTIL), held.content.get(UNTIL)
+    if until is None:
+        return False
+    return held_until is None or datetime.fromisoformat(held_until) > datetime.fromisoformat(until)
 
 
 Outdone = Callable[[HeldRecord, Record], bool]

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, true, tuple_, update
 
 from appliance.domain.localday import instant, microseconds
-from appliance.domain.record import UNKNOWN_TYPE, HeldRecord, Kind, Outdone, Record, Track, judge_record
+from appliance.domain.record import (
+    UNKNOWN_TYPE,
+    HeldRecord,
+    Kind,
+    Outdone,
+    Record,
+    Track,
+    is_told_further,
+    judge_record,
+)
 from appliance.domain.verdict import Verdict
 from appliance.storage import binary
 from appliance.storage.among import among
@@ -51,7 +60,7 @@ def store(
     upload_id: int,
     at: datetime,
     records: Sequence[Record],
-    outdone: Outdone = lambda _held, _record: False,
+    outdone: Outdone = is_told_further,
     *,
     adds_only: bool = False,
 ) -> list[Verdict]:
@@ -92,7 +101,9 @@ def store(
             )
         if rival is not None:
             taken.add(rival.record_id)
-        final = _added_to(rival, each) if adds_only and rival is not None else each
+        # A day's summary is told whole, and made of numbers alone.
+        adds = adds_only and each.kind is not Kind.ACTIVITY_SUMMARY
+        final = _added_to(rival, each) if adds and rival is not None else each
         if final is None:
             verdicts.append(Verdict.SUPERSEDED)
             continue

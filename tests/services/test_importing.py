@@ -239,6 +239,32 @@ def test_a_workout_the_phone_has_sent_is_not_told_twice(take, phone, ask):
     assert run.kinds["workouts"].revised == 1  # by its route alone
 
 
+def test_an_older_export_that_is_told_later_does_not_cut_its_last_day_short(take, ask):
+    def summary(value, made):
+        day = f' <ActivitySummary dateComponents="2025-10-28" activeEnergyBurned="{value}" activeEnergyBurnedUnit="Cal"/>\n'
+        xml = EXPORT.xml(root_end=day + "</HealthData>\n")
+        return xml.replace(EXPORT.text(when("2025-10-28 01:00")).encode(), made, 1)
+
+    def energy():
+        return ask("SELECT content->'active_energy' FROM record WHERE identity = '2025-10-28'")
+
+    take(xml=summary(100, b"2025-10-28 09:00:00 +0200"), name="a.zip")
+    take(xml=summary(640, b"2025-11-20 09:00:00 +0200"), name="b.zip")
+    take(xml=summary(300, b"2025-10-28 17:00:00 +0200"), name="c.zip")
+    assert energy() == [(640.0,)]
+    take(xml=summary(641, b"2025-12-20 09:00:00 +0200"), name="d.zip")
+    assert energy() == [(641.0,)]
+
+
+def test_what_there_is_no_room_to_keep_is_counted_and_told(take, services, anna, monkeypatch):
+    monkeypatch.setattr("appliance.services.importing.MOST_ITEMS_KEPT", 1)
+    xml = EXPORT.xml().replace(b'value="0.97"', b'value="97"')
+    run = take(xml=xml)
+    assert run.counts.quarantined == EXPORT.days
+    assert run.content["not_kept"] == EXPORT.days - 1
+    assert sum(item.sent is not None for item in services.quarantine.listed(anna).items) == 1
+
+
 def test_a_day_is_checked_against_apples_own_number_of_it(take, phone):
     take()
     told = phone.get("/api/v1/checks/activity")

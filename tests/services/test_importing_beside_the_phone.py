@@ -150,6 +150,20 @@ def test_hours_and_days_of_the_phone_count_before_the_records(both, phone):
     assert phone.days("apple_stand_hour")["2025-10-24"] == 2
 
 
+def test_glasses_of_water_are_drunk_once(both, phone):
+    glasses = [
+        (when("2025-10-24 12:03") + timedelta(seconds=17), 200),
+        (when("2025-10-24 13:07") + timedelta(seconds=23), 300),
+    ]
+
+    def more(export):
+        return [export.record(QUANTITY + "DietaryWater", "Lunch Log", at, 0, f"{ml * 0.033814:.6g}", "fl_oz_us")
+                for at, ml in glasses]  # fmt: skip
+
+    both(document(metric("dietary_water", "mL", *(point(at, ml, "Lunch Log") for at, ml in glasses))), more)
+    assert phone.days("dietary_water")["2025-10-24"] == pytest.approx(500, rel=1e-4)
+
+
 def test_single_readings_are_the_same_samples(both, ask, phone):
     water = when("2025-10-24 12:00")
 

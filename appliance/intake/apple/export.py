@@ -339,7 +339,10 @@ class ExportReader:
         self._read_one(Kind.CORRELATION, lambda position: self._summaries.correlation(node, position))
 
     def _read_summary(self, node: Node) -> None:
-        self._read_one(Kind.ACTIVITY_SUMMARY, lambda position: self._summaries.activity(node, position))
+        exported_at = self.about.exported_at
+        self._read_one(
+            Kind.ACTIVITY_SUMMARY, lambda position: self._summaries.activity(node, position, exported_at)
+        )
 
     def _read_one(self, kind: Kind, read: Callable[[int], Record]) -> None:
         position = self._reading.received[kind]

@@ -6,12 +6,12 @@ can be checked against them.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from appliance.domain.localday import day_number, day_start_us
+from appliance.domain.localday import day_number, day_start_us, instant, microseconds
 from appliance.domain.quarantine import Reason
-from appliance.domain.record import Kind, Record, natural_identity
+from appliance.domain.record import UNTIL, Kind, Record, natural_identity
 from appliance.domain.sample import DAY_US, SECOND_US, normalise_source
 from appliance.domain.text import storable, storable_text
 from appliance.intake.apple.lanes import NAME_LENGTH
@@ -77,8 +77,11 @@ class SummaryReader:
         offset = self._places.offset(start, zone)
         return Record(Kind.CORRELATION, identity, name, source, start, end, offset, content, position)
 
-    def activity(self, node: Node, position: int) -> Record:
-        """Read the rings of one day, which the file names by its date where the person was. Raises `Unreadable`."""
+    def activity(self, node: Node, position: int, exported_at: datetime | None = None) -> Record:
+        """Read the rings of one day, which the file names by its date where the person was. Raises `Unreadable`.
+
+        The day the export was made on is told until then.
+        """
         told = node.attributes
         try:
             day = date.fromisoformat(told.get("dateComponents", ""))
@@ -102,5 +105,7 @@ class SummaryReader:
         noon = day_start_us(day_number(day)) + DAY_US // 2
         offset = self._places.home.offset(noon)
         start = day_start_us(day_number(day)) - offset * SECOND_US
+        if exported_at is not None and microseconds(exported_at) < start + DAY_US:
+            content[UNTIL] = instant(microseconds(exported_at), offset).isoformat()
         label = day.isoformat()
         return Record(Kind.ACTIVITY_SUMMARY, label, label, "", start, None, offset, content, position)
