@@ -122,6 +122,7 @@ def test_a_symptom_a_notification_and_an_entry_of_the_cycle_are_one(both, ask):
         "SELECT kind, count(*) FROM record WHERE kind IN ('symptoms', 'heart_notifications', 'cycle')"
         " GROUP BY 1 ORDER BY 1"
     ) == [("cycle", 1), ("heart_notifications", EXPORT.days), ("symptoms", EXPORT.days)]
+    assert ask("SELECT content->>'value_key' FROM record WHERE kind = 'cycle'") == [("light",)]
     assert ask(
         "SELECT content->'threshold' FROM record WHERE kind = 'heart_notifications' AND content ? 'threshold'"
     ) == [(40.0,)]
