@@ -8,7 +8,7 @@ from appliance.domain.importing import ImportState
 from appliance.domain.quarantine import Reason
 from appliance.domain.record import Kind
 from appliance.foundation.errors import Conflict, NotFound, UnreadableExport
-from tests.fixtures.apple_export import AppleExport
+from tests.fixtures.apple_export import CATEGORY, AppleExport
 from tests.fixtures.documents import document, metric, point, when
 
 EXPORT = AppleExport()
@@ -237,6 +237,23 @@ def test_a_workout_the_phone_has_sent_is_not_told_twice(take, phone, ask):
     held = ask(f"SELECT count(*) FROM record WHERE kind = '{Kind.WORKOUT}'")
     assert held == [(EXPORT.days,)]
     assert run.kinds["workouts"].revised == 1  # by its route alone
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("correlations", EXPORT.days), ("activity_summaries", EXPORT.days), ("events", 1)]
+)
+def test_what_only_exports_tell_can_be_read(take, phone, kind, count):
+    event = EXPORT.record(
+        CATEGORY + "AppleWalkingSteadinessEvent",
+        "Health",
+        when("2025-10-24 12:00"),
+        0,
+        "HKCategoryValueAppleWalkingSteadinessEventInitialLow",
+    )
+    take(xml=_with([event]))
+    items = phone.get(f"/api/v1/records/{kind}")["items"]
+    assert len(items) == count
+    assert phone.get(f"/api/v1/records/{kind}/{items[0]['id']}")["content"] == items[0]["content"]
 
 
 def test_an_older_export_that_is_told_later_does_not_cut_its_last_day_short(take, ask):

@@ -8,10 +8,11 @@ import os
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from appliance.domain.importing import ImportState
 from appliance.domain.key import Scope
-from appliance.foundation.errors import Conflict, NotFound, StorageFull
+from appliance.foundation.errors import Conflict, DependencyError, NotFound, StorageFull
 from appliance.storage import imports
 from tests.fixtures.apple_export import ECG_EN, WATCH, AppleExport
 from tests.fixtures.documents import document, metric, point, spelt, when
@@ -109,7 +110,7 @@ def test_stopped_after_any_part_it_ends_as_if_it_had_not_been(take, services, du
         assert dump(run.person_id) == expected
 
 
-@pytest.mark.parametrize("place", ["a part", "the end"])
+@pytest.mark.parametrize("place", ["a part", "the end", "the database"])
 def test_what_fails_before_it_is_committed_is_done_again(
     take, services, dump, small_parts, monkeypatch, place
 ):
@@ -120,13 +121,15 @@ def test_what_fails_before_it_is_committed_is_done_again(
     def full(connection, run, seen_at):
         """Fail as the disk does, once all of the transaction has been written."""
         calls.append(run)
-        if (len(calls) == 3) if place == "a part" else run.finished_at is not None:
+        if run.finished_at is not None if place == "the end" else len(calls) == 3:
+            if place == "the database":
+                connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
             raise StorageFull
         return go_on(connection, run, seen_at)
 
     with monkeypatch.context() as patched:
         patched.setattr(imports, "go_on", full)
-        with pytest.raises(StorageFull):
+        with pytest.raises(DependencyError):
             take(xml=DAMAGED)
     (stopped,) = services.importing.listed(services.people.named("Anna").person_id)
     assert stopped.state is ImportState.STOPPED
@@ -134,6 +137,24 @@ def test_what_fails_before_it_is_committed_is_done_again(
     assert run.upload_id == stopped.upload_id
     assert told_of(services, run) == told_of(services, whole)
     assert dump(run.person_id) == dump(whole.person_id)
+
+
+def test_the_phone_goes_on_telling_while_an_import_is_at_work(take, services, phone, dump, app, small_parts):
+    ben = a_phone(app, services, "Ben", list(Scope))
+    life(ben)
+    take(who="Ben", xml=DAMAGED)
+    told = []
+
+    def tell(run):
+        if len(told) < 3:
+            told.append(run)
+            life(phone)
+
+    take(xml=DAMAGED, on_progress=tell)
+    (mine, bens) = (dump(services.people.named(name).person_id) for name in ("Anna", "Ben"))
+    for name in ("held", "rollups", "series", "tracks", "sleep"):
+        assert mine[name] == bens[name], name
+    assert [row[:3] for row in mine["records"]] == [row[:3] for row in bens["records"]]
 
 
 def test_one_that_is_taken_back_while_it_is_at_work_ends_there(take, services, dump, clock, small_parts):
