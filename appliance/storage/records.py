@@ -101,13 +101,11 @@ def store(
             )
         if rival is not None:
             taken.add(rival.record_id)
-        # A day's summary is told whole, and made of numbers alone.
-        adds = adds_only and each.kind is not Kind.ACTIVITY_SUMMARY
-        final = _added_to(rival, each) if adds and rival is not None else each
-        if final is None:
-            verdicts.append(Verdict.SUPERSEDED)
-            continue
-        verdict = judge_record(final, rival, upload_id, outdone)
+        verdict, final = (
+            _judge_addition(each, rival, upload_id, outdone)
+            if adds_only and rival is not None
+            else (judge_record(each, rival, upload_id, outdone), each)
+        )
         if verdict is Verdict.STORED:
             new.append(final)
         elif verdict is Verdict.REVISED and rival is not None:
@@ -332,13 +330,24 @@ def _is_same(row: Row[Any], each: Record) -> bool:
             return same_end and same_label and (is_natural or each.natural == each.identity)
 
 
+def _judge_addition(
+    each: Record, held: HeldRecord, upload_id: int, outdone: Outdone
+) -> tuple[Verdict, Record]:
+    """Decide what becomes of a record that leaves what is held as it is where it tells nothing; return it as it is then."""
+    if each.digest == held.digest:
+        return Verdict.UNCHANGED, each
+    # A day's summary is told whole, and made of numbers alone.
+    added = each if each.kind is Kind.ACTIVITY_SUMMARY else _added_to(held, each)
+    if added is None:
+        return Verdict.SUPERSEDED, each
+    return judge_record(added, held, upload_id, outdone), added
+
+
 def _added_to(held: HeldRecord, each: Record) -> Record | None:
     """Return a record with what is held of it and not told now, None when what is told adds nothing.
 
     A word that says the same stays as it was spelt.
     """
-    if each.digest == held.digest:
-        return each
     content = {**held.content, **each.content}
     for name in each.content:
         key = held.content.get(f"{name}_key")
