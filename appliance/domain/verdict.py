@@ -112,15 +112,12 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
     crowds: dict[int, _Crowd] = {}
     for position, at in enumerate(batch.start):
         start = at
-        if crowds and at in crowds:
+        if at in crowds:
             start = crowds[at].nearest(batch.value[position], batch.duration[position])
         while (told := at_place(start)) is not None:
-            value, duration = told
-            if _as_good_as_same(value, batch.value[position]) and (
-                duration == batch.duration[position] or not duration or not batch.duration[position]
-            ):
-                batch.value[position] = value
-                batch.duration[position] = batch.duration[position] or duration
+            if _is_twin(batch, position, *told):
+                batch.value[position] = told[0]
+                batch.duration[position] = batch.duration[position] or told[1]
                 if start not in placed and held is not None and held.minimum:
                     _take_bounds(batch, position, held, held_at[start])
                 break
@@ -130,6 +127,11 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
                 start = crowds[at].nearest(batch.value[position], batch.duration[position])
         batch.start[position] = start
         placed.setdefault(start, position)
+
+
+def _is_twin(batch: Batch, position: int, value: float | None, duration: int) -> bool:
+    lasts = batch.duration[position]
+    return _as_good_as_same(value, batch.value[position]) and (duration == lasts or not duration or not lasts)
 
 
 def _take_bounds(batch: Batch, position: int, held: Stored, n: int) -> None:

@@ -473,7 +473,7 @@ class _Work:
         """Note that it was stopped and may go on from its last part; nothing, where somebody else has it by now."""
         stopped = replace(self.run, state=ImportState.STOPPED, seen_at=self.clock.now())
         with self.transaction() as connection:
-            if imports.go_on(connection, stopped, self.run.seen_at):
+            if imports.go_on(connection, stopped, self.run.seen_at) is not None:
                 self.run = stopped
 
     def give_up(self) -> None:

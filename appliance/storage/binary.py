@@ -53,7 +53,7 @@ def pack_samples(
         begins = map(_START.pack, repeat(head), starts, repeat(4), offsets, repeat(4), durations)
         rows = [
             begin + _doubles_or_nulls((value, *batch.bounds(at))) + upload
-            for begin, value, at in zip(begins, values, positions, strict=True)
+            for begin, value, at in zip(begins, values, column(range(len(batch))), strict=True)
         ]
     elif batch.minimum:
         pack, lows, highs = _RANGE.pack, column(batch.minimum), column(batch.maximum)
