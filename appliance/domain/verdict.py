@@ -97,36 +97,53 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
     does not know it; then it takes over the digits that are held, so that a change of units changes nothing, and the
     bounds, which files do not tell.
     """
-    held_at = {start: n for n, start in enumerate(held.start)} if held else {}
-    if len(set(batch.start)) == len(batch) and held_at.keys().isdisjoint(batch.start):
-        return
-    placed: dict[int, int] = {}
+    places = _Places(batch, held)
+    if len(set(batch.start)) < len(batch) or not places.held_at.keys().isdisjoint(batch.start):
+        for position in range(len(batch)):
+            places.put(position)
 
-    def at_place(start: int) -> tuple[float | None, int] | None:
-        if (n := placed.get(start)) is not None:
-            return batch.value[n], batch.duration[n]
-        if held is not None and (n := held_at.get(start)) is not None:
-            return held.value[n], held.duration[n]
-        return None
 
-    crowds: dict[int, _Crowd] = {}
-    for position, at in enumerate(batch.start):
-        start = at
-        if at in crowds:
-            start = crowds[at].nearest(batch.value[position], batch.duration[position])
-        while (told := at_place(start)) is not None:
-            if _is_twin(batch, position, *told):
-                batch.value[position] = told[0]
-                batch.duration[position] = batch.duration[position] or told[1]
-                if start not in placed and held is not None and held.minimum:
-                    _take_bounds(batch, position, held, held_at[start])
-                break
-            start += 1
-            if start - at == CROWDED and at not in crowds:
-                crowds[at] = _Crowd(at, at_place)
-                start = crowds[at].nearest(batch.value[position], batch.duration[position])
+class _Places:
+    """The places of a series, by start: what is held there, and what of a batch has been put there."""
+
+    def __init__(self, batch: Batch, held: Stored | None) -> None:
+        self._batch = batch
+        self._held = held
+        self.held_at = {start: n for n, start in enumerate(held.start)} if held else {}
+        self._placed: dict[int, int] = {}
+        self._crowds: dict[int, _Crowd] = {}
+
+    def put(self, position: int) -> None:
+        """Put a sample of the batch in its place, which is free or that of its twin."""
+        batch, held = self._batch, self._held
+        start = self._find(position)
+        twin = self._at(start)
+        if twin is not None:
+            batch.value[position] = twin[0]
+            batch.duration[position] = batch.duration[position] or twin[1]
+            if start not in self._placed and held is not None and held.minimum:
+                _take_bounds(batch, position, held, self.held_at[start])
         batch.start[position] = start
-        placed.setdefault(start, position)
+        self._placed.setdefault(start, position)
+
+    def _find(self, position: int) -> int:
+        at = self._batch.start[position]
+        crowd = self._crowds.get(at)
+        if crowd is None:
+            for start in range(at, at + CROWDED):
+                told = self._at(start)
+                if told is None or _is_twin(self._batch, position, *told):
+                    return start
+            crowd = self._crowds[at] = _Crowd(at, self._at)
+        return crowd.nearest(self._batch.value[position], self._batch.duration[position])
+
+    def _at(self, start: int) -> tuple[float | None, int] | None:
+        """Return value and duration of what is there."""
+        if (n := self._placed.get(start)) is not None:
+            return self._batch.value[n], self._batch.duration[n]
+        if self._held is not None and (n := self.held_at.get(start)) is not None:
+            return self._held.value[n], self._held.duration[n]
+        return None
 
 
 def _is_twin(batch: Batch, position: int, value: float | None, duration: int) -> bool:
