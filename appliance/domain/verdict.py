@@ -128,14 +128,21 @@ class _Places:
 
     def _find(self, position: int) -> int:
         at = self._batch.start[position]
-        crowd = self._crowds.get(at)
+        crowd, start = self._crowds.get(at), at
         if crowd is None:
-            for start in range(at, at + CROWDED):
-                told = self._at(start)
-                if told is None or _is_twin(self._batch, position, *told):
-                    return start
+            while start < at + CROWDED and not self._takes(start, position):
+                start += 1
+            if start < at + CROWDED:
+                return start
             crowd = self._crowds[at] = _Crowd(at, self._at)
-        return crowd.nearest(self._batch.value[position], self._batch.duration[position])
+        start = crowd.nearest(self._batch.value[position], self._batch.duration[position])
+        while not self._takes(start, position):  # a place may have learnt a duration since the crowd met it
+            start += 1
+        return start
+
+    def _takes(self, start: int, position: int) -> bool:
+        told = self._at(start)
+        return told is None or _is_twin(self._batch, position, *told)
 
     def _at(self, start: int) -> tuple[float | None, int] | None:
         """Return value and duration of what is there."""
