@@ -9,14 +9,11 @@ those the phone sends: its bytes are kept and can be replayed.
 
 from __future__ import annotations
 
-import json
 import secrets
-import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +23,7 @@ from sqlalchemy import Connection
 from appliance.catalog.load import Catalogue
 from appliance.domain.importing import ImportRun, ImportState
 from appliance.domain.record import Kind
-from appliance.domain.sample import SeriesKey
-from appliance.domain.upload import IMPORTED, Automation, Counts, ItemError, Receipt, Upload, UploadState
+from appliance.domain.upload import IMPORTED, Automation, Counts, Upload, UploadState
 from appliance.domain.whereabouts import Stay, Whereabouts
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import (
@@ -42,28 +38,21 @@ from appliance.foundation.errors import (
 from appliance.intake.apple.archive import content_hash, open_archive
 from appliance.intake.apple.aside import reading
 from appliance.intake.apple.elements import NoElement
-from appliance.intake.apple.export import About
-from appliance.intake.reading import SAMPLES, Reading
+from appliance.services.import_work import ImportWork, Transaction, settle_import
 from appliance.services.replaying import Replaying
-from appliance.services.resolving import DAYS_AT_ONCE, resolve_days, rewrite
-from appliance.services.rules import RuleOf, rules_of
-from appliance.services.sleeping import Sleeping, is_derived
 from appliance.services.space import Space
-from appliance.services.understanding import ERRORS_TOLD, Understanding, Understood
-from appliance.storage import imports, people, quarantine, removal, series, uploads
+from appliance.services.taking_back import take_back
+from appliance.services.understanding import ERRORS_TOLD, Understanding
+from appliance.storage import imports, people, quarantine, removal, uploads
 from appliance.storage.database import Database, lock_person
-from appliance.storage.series import SeriesState
 
 # An import that has not been seen for longer than any part takes is not at work any more.
 LOST_AFTER = timedelta(minutes=2)
-MOST_ITEMS_KEPT = 20_000
-MOST_BYTES_KEPT = 32 << 20
 NAME_LENGTH = 200
 
 log = structlog.get_logger("hearthbeat.imports")
 
 Tell = Callable[[ImportRun], None]
-Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
 class _TakenBack(Exception):
@@ -150,7 +139,7 @@ class Importing:
             if run.known:
                 return run
             within = _always(connection)
-            work = _Work(self._catalogue, self._understanding, self._clock, within, upload, run)
+            work = ImportWork(self._catalogue, self._understanding, self._clock, within, upload, run)
             work.take(self._understanding.understand(connection, upload, body), size)
             return work.run
 
@@ -269,9 +258,9 @@ class Importing:
             if self.is_at_work(run):
                 raise Conflict(f"Import {upload_id} is still at work; stop it first.")
             outdone = self._outdone_by(connection, run)
-            self._take_back(connection, settled.upload)
+            take_back(connection, settled.upload, self._catalogue)
             if settled.upload.state is UploadState.RECEIVED:  # it was stopped, and will not go on
-                _settle(connection, settled.upload, run, now)
+                settle_import(connection, settled.upload, run, now)
             run = replace(run, state=ImportState.UNDONE, seen_at=now, finished_at=now)
             imports.note(connection, run)
         self._replaying.several(person_id, outdone)
@@ -283,47 +272,6 @@ class Importing:
         slept = run.kinds.get(Kind.SLEEP, Counts()).revised > 0
         found = uploads.outdone_since(connection, run.person_id, run.started_at, sleep_before=slept)
         return sorted({*found, *removal.records_replaced_by(connection, run.person_id, run.upload_id)})
-
-    def _take_back(self, connection: Connection, upload: Upload) -> None:
-        person_id, upload_id = upload.person_id, upload.upload_id
-        rule_of = rules_of(connection, person_id, self._catalogue)
-        states = series.of_person(connection, person_id, None)
-        touched: dict[SeriesKey, set[int]] = {}
-        for key, state in states.items():
-            _, days = removal.take_back_everything(connection, person_id, upload_id, state.series_id)
-            touched[key] = set(days)
-        records_told = removal.records_of(connection, person_id, upload_id)
-        but_sleep = [record_id for (kind, _), record_id in records_told.items() if kind != Kind.SLEEP]
-        removal.remove_records(connection, person_id, but_sleep)
-        removal.forget_earlier_records(connection, person_id, upload_id)
-        Sleeping(connection, upload, self._catalogue, rule_of).take_back(())
-        for key, state in states.items():
-            if is_derived(key, self._catalogue):  # nights that nobody tells any more are told as nothing
-                touched[key].update(removal.remove_empty(connection, person_id, upload_id, state.series_id))
-        if not quarantine.take_back(connection, person_id, upload_id):
-            uploads.drop_body(connection, person_id, upload_id)
-        self._resolve_again(connection, person_id, rule_of, states, touched)
-
-    def _resolve_again(
-        self,
-        connection: Connection,
-        person_id: int,
-        rule_of: RuleOf,
-        states: Mapping[SeriesKey, SeriesState],
-        touched: Mapping[SeriesKey, set[int]],
-    ) -> None:
-        changed: dict[str, set[int]] = defaultdict(set)
-        for key, days in touched.items():
-            if days:
-                removal.refresh_series(connection, person_id, [states[key].series_id])
-                changed[key.metric] |= days
-        for metric, numbers in changed.items():
-            fresh = series.of_person(connection, person_id, [metric])
-            ordered = sorted(numbers)
-            for begin in range(0, len(ordered), DAYS_AT_ONCE):
-                days_of_metric = {metric: set(ordered[begin : begin + DAYS_AT_ONCE])}
-                resolved = resolve_days(connection, person_id, rule_of, fresh, days_of_metric)
-                rewrite(connection, person_id, resolved, days_of_metric)
 
     @contextmanager
     def _transactions(self, *, taken_back: bool) -> Iterator[Transaction]:
@@ -339,10 +287,10 @@ class Importing:
         with transaction() as connection:
             return people.find(connection, person_id).zone
 
-    def _begin(self, transaction: Transaction, person_id: int, name: str, digest: bytes) -> _Work:
+    def _begin(self, transaction: Transaction, person_id: int, name: str, digest: bytes) -> ImportWork:
         with transaction() as connection:
             run, upload = self._run_of(connection, person_id, digest, _Kept(name, IMPORTED, b""))
-            work = _Work(self._catalogue, self._understanding, self._clock, transaction, upload, run)
+            work = ImportWork(self._catalogue, self._understanding, self._clock, transaction, upload, run)
             if not run.known:
                 work.remember(
                     uploads.body_of(connection, person_id, run.upload_id),
@@ -405,185 +353,3 @@ class _Kept(NamedTuple):
     name: str
     content_type: str
     body: bytes
-
-
-@dataclass(slots=True)
-class _Work:
-    """One import at work: its upload, how far it is, and what of it was set aside."""
-
-    catalogue: Catalogue
-    understanding: Understanding
-    clock: Clock
-    transaction: Transaction
-    upload: Upload
-    run: ImportRun
-    kept: list[Any] = field(default_factory=list)
-    bytes_kept: int = 0
-    errors: list[ItemError] = field(default_factory=list)
-    begun: float = field(default_factory=time.perf_counter)
-    first: tuple[float, int] | None = None  # when the first part was there, and how many bytes that made
-    stop_asked: bool = False
-
-    def remember(self, body: bytes | None, errors: Sequence[ItemError]) -> None:
-        """Take over what was set aside before it was stopped, and the first errors."""
-        self.errors.extend(errors)
-        if body:
-            self.kept = json.loads(body)["data"]["elements"]
-            self.bytes_kept = len(body)
-
-    def store(self, told: Reading, *, done: int, total: int, elements: int) -> None:
-        """Store one part, and note with it how far the import has come."""
-        new = self._keep(told)
-        with self.transaction() as connection:
-            understood = self.understanding.store(connection, self.upload, told)
-            run = replace(
-                self.run,
-                done=done,
-                total=total,
-                elements=elements,
-                bytes_per_s=self._rate(done),
-                seen_at=self.clock.now(),
-                kinds=_sum(self.run.kinds, understood.counts()),
-                metrics=_sum(self.run.metrics, _by_metric(understood, self.catalogue)),
-            )
-            self._go_on(connection, run)
-            if new:
-                # What was set aside, as a document in which the paths of the quarantine lead to it.
-                body = json.dumps({"data": {"elements": [*self.kept, *new]}}, ensure_ascii=False).encode()
-                uploads.keep_instead(connection, self.upload.person_id, self.upload.upload_id, body)
-        # Only now: what is not committed has not happened, and would be left out by whoever goes on.
-        self.run = run
-        self.kept += new
-
-    def take(self, understood: Understood, size: int) -> None:
-        """Settle a file that has been stored whole."""
-        self.run = replace(
-            self.run,
-            done=size,
-            total=size,
-            elements=sum(understood.reading.received.values()),
-            kinds=understood.counts(),
-            metrics=_by_metric(understood, self.catalogue),
-        )
-        with self.transaction() as connection:
-            run = self._settle(connection, ImportState.DONE)
-        self.run = run
-
-    def stop(self) -> None:
-        """Note that it was stopped and may go on from its last part; nothing, where somebody else has it by now."""
-        stopped = replace(self.run, state=ImportState.STOPPED, seen_at=self.clock.now())
-        with self.transaction() as connection:
-            if imports.go_on(connection, stopped, self.run.seen_at) is not None:
-                self.run = stopped
-
-    def give_up(self) -> None:
-        """Note that there was nothing to take over."""
-        with self.transaction() as connection:
-            run = self._settle(connection, ImportState.UNDONE)
-        self.run = run
-
-    def finish(self, about: About) -> None:
-        """Settle the upload, with its receipt."""
-        self.run = replace(
-            self.run,
-            content={
-                "exported_at": about.exported_at.isoformat() if about.exported_at else None,
-                "elements": dict(about.elements),
-                "mended": about.mended,
-                "nested": about.nested,
-                "cut": about.cut,
-                "me": about.me,
-                "not_kept": self.run.counts.quarantined - len(self.kept),
-            },
-        )
-        with self.transaction() as connection:
-            run = self._settle(connection, ImportState.CUT if about.cut else ImportState.DONE)
-        self.run = run
-
-    def _settle(self, connection: Connection, state: ImportState) -> ImportRun:
-        now = self.clock.now()
-        took_ms = round((time.perf_counter() - self.begun) * 1000)
-        _settle(connection, self.upload, self.run, now, self.errors, took_ms)
-        run = replace(self.run, state=state, seen_at=now, finished_at=now)
-        self._go_on(connection, run)
-        return run
-
-    def _go_on(self, connection: Connection, run: ImportRun) -> None:
-        """Note how far it is. Raises `Conflict` where it is no longer ours: undone, or begun anew by another program."""
-        asked = imports.go_on(connection, run, self.run.seen_at)
-        if asked is None:
-            raise Conflict(
-                f"The import of “{run.name}” was taken back meanwhile, or is done by another program;"
-                " see hearthbeat import --list."
-            )
-        self.stop_asked = asked
-
-    def _rate(self, done: int) -> int:
-        # From the first part on: what comes before it is a program that starts, or going over what was done before.
-        now = time.perf_counter()
-        if self.first is None:
-            self.first = (now, done)
-            return round(done / max(now - self.begun, 0.001)) if not self.run.done else 0
-        return round((done - self.first[1]) / max(now - self.first[0], 0.001))
-
-    def _keep(self, told: Reading) -> list[Any]:
-        """Give what a part sets aside its places in the document that is kept; return what there is room for.
-
-        Places are counted here and not by the reader, who begins anew when an import goes on.
-        """
-        place = len(self.kept)
-        new: list[Any] = []
-        for n, found in enumerate(told.quarantined):
-            told.quarantined[n] = item = replace(found, path=f"data.elements[{place + len(new)}]")
-            if len(self.errors) < ERRORS_TOLD:
-                self.errors.append(ItemError(item.path, item.reason, item.detail))
-            if place + len(new) < MOST_ITEMS_KEPT and self.bytes_kept < MOST_BYTES_KEPT:
-                new.append(item.item)
-                self.bytes_kept += len(json.dumps(item.item, ensure_ascii=False))
-        return new
-
-
-def _settle(
-    connection: Connection,
-    upload: Upload,
-    run: ImportRun,
-    at: datetime,
-    errors: Sequence[ItemError] = (),
-    took_ms: int = 0,
-) -> None:
-    """Write the receipt of an import's upload."""
-    counts = run.counts
-    told_nothing_new = counts.received > 0 and not (counts.stored or counts.revised)
-    receipt = Receipt(
-        request_id=upload.request_id,
-        upload_id=upload.upload_id,
-        status=UploadState.UNCHANGED if told_nothing_new else UploadState.PROCESSED,
-        counts=counts,
-        kinds=dict(run.kinds),
-        errors=tuple(errors),
-        advice=(),
-        processing_ms=took_ms,
-    )
-    uploads.settle(connection, receipt, upload.person_id, at, run.metrics)
-
-
-def _by_metric(understood: Understood, catalogue: Catalogue) -> dict[str, Counts]:
-    told: Counter[tuple[str, str]] = Counter()
-    for batch, judgement in understood.samples:
-        for verdict, count in Counter(judgement.verdicts).items():
-            told[batch.key.metric, verdict.name.lower()] += count
-    for item in understood.reading.quarantined:
-        if item.kind == SAMPLES:
-            metric = catalogue.metric(item.name)
-            told[metric.key if metric else item.name or SAMPLES, "quarantined"] += 1
-    found: dict[str, Counts] = {}
-    for (metric_key, outcome), count in told.items():
-        found[metric_key] = found.get(metric_key, Counts()) + Counts(**{"received": count, outcome: count})
-    return found
-
-
-def _sum(one: Any, other: Any) -> dict[str, Counts]:
-    return {
-        name: one.get(name, Counts()) + other.get(name, Counts())
-        for name in [*one, *(other.keys() - one.keys())]
-    }

@@ -92,7 +92,7 @@ def test_one_that_is_stopped_says_how_it_goes_on(run, anna, export, services, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("appliance.services.importing._Work.store", interrupted)
+        patched.setattr("appliance.services.import_work.ImportWork.store", interrupted)
         said = run(export, fails=(KeyboardInterrupt, click.Abort))
     assert "give the same file again" in said.output
     assert "stopped" in run("--list").output

@@ -123,7 +123,7 @@ def test_one_at_work_is_not_begun_twice_and_one_that_was_killed_goes_on(
     def die(_run):
         raise MemoryError
 
-    monkeypatch.setattr("appliance.services.importing._Work.stop", lambda _work: None)  # as if killed
+    monkeypatch.setattr("appliance.services.import_work.ImportWork.stop", lambda _work: None)  # as if killed
     with pytest.raises(MemoryError):
         take(on_progress=die)
     with pytest.raises(Conflict, match="being imported already"):
@@ -274,7 +274,7 @@ def test_an_older_export_that_is_told_later_does_not_cut_its_last_day_short(take
 
 
 def test_what_there_is_no_room_to_keep_is_counted_and_told(take, services, anna, monkeypatch):
-    monkeypatch.setattr("appliance.services.importing.MOST_ITEMS_KEPT", 1)
+    monkeypatch.setattr("appliance.services.import_work.MOST_ITEMS_KEPT", 1)
     xml = EXPORT.xml().replace(b'value="0.97"', b'value="97"')
     run = take(xml=xml)
     assert run.counts.quarantined == EXPORT.days

@@ -203,7 +203,7 @@ def test_one_that_was_broken_off_says_so_after_a_while(visitor, services, anna, 
     def die(_run):
         raise MemoryError
 
-    monkeypatch.setattr("appliance.services.importing._Work.stop", lambda _work: None)  # as if killed
+    monkeypatch.setattr("appliance.services.import_work.ImportWork.stop", lambda _work: None)  # as if killed
     with pytest.raises(MemoryError):
         imported(on_progress=die)
     (run,) = services.importing.listed(anna)
