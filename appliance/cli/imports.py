@@ -18,7 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from appliance.cli.common import WHERE, out, services_for, settings_options
@@ -169,7 +169,12 @@ def _tell(run: Any, *, dry_run: bool) -> None:
             Text(f"“{run.name}” was imported before, as import {run.upload_id}; nothing was done ({again}).")
         )
         return
-    table = Table("What", *_TITLES, box=None, pad_edge=False)
+    table = Table(
+        Column("What", overflow="fold"),
+        *(Column(title, justify="right", no_wrap=True) for title in _TITLES),
+        box=None,
+        pad_edge=False,
+    )
     kinds = {kind: counts for kind, counts in run.kinds.items() if kind != "samples"}
     for name, counts in sorted({**run.metrics, **kinds}.items()):
         table.add_row(Text(name), *(f"{getattr(counts, outcome):,}" for outcome in _OUTCOMES))

@@ -48,14 +48,14 @@ class Watch:
         for child in self._process.children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 name = child.name()
-                memory[name] = memory.get(name, 0.0) + _proportional_mib(child)
+                memory[name] = memory.get(name, 0.0) + proportional_mib(child)
                 # A process that serves a connection calls itself by user and database.
                 title = " ".join(child.cmdline())
                 backends += title.startswith("postgres: ") and " hearthbeat " in title
         handles = self._process.num_fds() if psutil.POSIX else self._process.num_handles()
         info: Any = self._valkey.info("memory")
         return Reading(
-            _proportional_mib(self._process),
+            proportional_mib(self._process),
             memory["postgres"],
             memory["valkey-server"],
             handles,
@@ -91,7 +91,7 @@ class Peak:
             self.reading = max(self.reading, self._watch.look(), key=lambda reading: reading.total_mib)
 
 
-def _proportional_mib(process: psutil.Process) -> float:
+def proportional_mib(process: psutil.Process) -> float:
     """Return the memory of a process, what it shares divided among those who share it (Linux; elsewhere its own)."""
     full = process.memory_full_info()
     return float(getattr(full, "pss", full.uss)) / MIB

@@ -29,7 +29,7 @@ INNER = frozenset(
     )
 )
 
-CHUNK = 1 << 20
+CHUNK = 1 << 17  # with some dozen workouts in it, whose routes are held together
 LONGEST_PROLOGUE = 4 << 20  # Apple's DOCTYPE has 12 kB
 LONGEST_ELEMENT = 16 << 20  # a workout with its route inside, as before iOS 13, has some MB
 LONGEST_ATTRIBUTE = 64 << 10

@@ -31,10 +31,10 @@ from appliance.intake.reading import SAMPLES, Reading
 from appliance.intake.timestamps import BadTimestamp, Timestamps
 
 RECORDS_A_PART = 25_000
-POINTS_A_PART = 100_000  # of routes and voltages
+POINTS_A_PART = 50_000  # of routes and voltages
 ECGS_A_PART = 20
 MOST_KEPT_BYTES = 64 << 10  # of one damaged stretch
-MOST_REMEMBERED = 100_000
+MOST_REMEMBERED = 20_000
 
 CATEGORY = "HKCategoryTypeIdentifier"
 DAMAGED = "damaged"
