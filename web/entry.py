@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
-from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,6 +15,7 @@ from appliance.foundation.errors import ForeignPage, HearthbeatError, LoginRefus
 from appliance.services import Services
 from appliance.services.sessions import LEAST_PASSWORD, SESSION_LIFE, NewSession
 from web.frame import THEME_COOKIE, THEMES, Visit, here, page
+from web.words import time_zones
 
 # Endpoints that are the same whoever asks.
 _SAME_FOR_ALL = {"web.asset", "web.icon"}
@@ -212,12 +211,7 @@ def _setup_page(
     energy: Energy = Energy.KCAL,
     wrong: str = "",
 ) -> SetupPage:
-    return SetupPage(token, name, time_zone, _time_zones(), units, energy, LEAST_PASSWORD, wrong)
-
-
-@cache
-def _time_zones() -> list[str]:
-    return sorted(available_timezones())
+    return SetupPage(token, name, time_zone, time_zones(), units, energy, LEAST_PASSWORD, wrong)
 
 
 def _let_in(fresh: NewSession, following: str) -> AnyResponse:

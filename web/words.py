@@ -1,8 +1,10 @@
-"""Instants and amounts of time in words."""
+"""Instants and amounts of time in words, and the zones there are."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import cache
+from zoneinfo import available_timezones
 
 
 def moment(at: datetime | None, now: datetime) -> str:
@@ -46,3 +48,9 @@ def span(length: timedelta) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h"
     return f"{minutes // (24 * 60)} days"
+
+
+@cache
+def time_zones() -> list[str]:
+    """Return the names of all time zones, to choose from; looking for them takes a while."""
+    return sorted(available_timezones())

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from appliance.cli.common import WHERE, out, services_for, settings_options
-from appliance.foundation.errors import UnreadableExport
+from appliance.foundation.errors import RequestError, UnreadableExport
 
 _OUTCOMES = ("received", "stored", "revised", "unchanged", "superseded", "quarantined")
 _TITLES = ("Read", "New", "Changed", "Known", "Superseded", "Set aside")
@@ -40,7 +39,7 @@ _TITLES = ("Read", "New", "Changed", "Known", "Superseded", "Set aside")
     nargs=3,
     multiple=True,
     metavar="FROM TO ZONE",
-    help="A time spent elsewhere, as 2024-07-01 2024-07-14 Asia/Tokyo; days in between are those of that zone.",
+    help="A time spent elsewhere, as 2024-07-01 2024-07-14 Asia/Tokyo, beside those that are kept of the person.",
 )
 @click.option("--list", "listing", is_flag=True, help="List what was imported.")
 @click.option("--undo", metavar="ID", type=int, help="Take back everything that an import brought.")
@@ -118,17 +117,12 @@ def _person(services: Any, name: str | None) -> int:
 
 
 def _stays(told: tuple[tuple[str, str, str], ...]) -> list[Any]:
-    from appliance.domain.whereabouts import stay_of  # noqa: PLC0415
-    from appliance.services.people import checked_zone  # noqa: PLC0415
+    from appliance.services.people import checked_days_away  # noqa: PLC0415
 
-    stays = []
-    for first, last, zone in told:
-        try:
-            begin, end = date.fromisoformat(first), date.fromisoformat(last)
-        except ValueError as error:
-            raise click.UsageError(f"“{first} {last}” are not two days as 2024-07-01.") from error
-        stays.append(stay_of(begin, end, checked_zone(zone)))
-    return stays
+    try:
+        return [checked_days_away(*away).stay for away in told]
+    except RequestError as error:
+        raise click.UsageError(error.detail) from error
 
 
 def _import(

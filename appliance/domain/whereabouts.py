@@ -60,11 +60,20 @@ class Whereabouts:
         return first if first == last else None
 
 
-def stay_of(first: date, last: date, zone: str) -> Stay:
-    """Return a stay from the first day to the last, both included, as days of that zone."""
-    there = ZoneInfo(zone)
-    begin = datetime(first.year, first.month, first.day, tzinfo=there)
-    after = last + timedelta(days=1)
-    return Stay(
-        microseconds(begin), microseconds(datetime(after.year, after.month, after.day, tzinfo=there)), there
-    )
+class DaysAway(NamedTuple):
+    """A stay as a person tells it: from the first day to the last, both included, as days of that zone (IANA name)."""
+
+    first: date
+    last: date
+    zone: str
+
+    @property
+    def stay(self) -> Stay:
+        """The same in instants."""
+        there = ZoneInfo(self.zone)
+        begin, after = self.first, self.last + timedelta(days=1)
+        return Stay(
+            microseconds(datetime(begin.year, begin.month, begin.day, tzinfo=there)),
+            microseconds(datetime(after.year, after.month, after.day, tzinfo=there)),
+            there,
+        )

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -157,7 +157,7 @@ class Importing:
         """Import Apple's export: its zip, its folder or its main file.
 
         `name` is what people call the file, where it is not the path's. `stays` are times the person spent in other
-        zones. `stop` is asked after each part; what was stopped goes on when the same file is given again. A file
+        zones, beside those that are kept of them, which they outdo. `stop` is asked after each part; what was stopped goes on when the same file is given again. A file
         that was imported before is known at once. A dry run does everything and takes it back. Raises
         `UnreadableExport` before anything is stored, and `Conflict` while the same file is being imported.
         """
@@ -168,7 +168,7 @@ class Importing:
             work = self._begin(transaction, person_id, (name or path.name)[:NAME_LENGTH], digest)
             if work.run.known:
                 return work.run
-            home = Whereabouts(self._person_zone(transaction, person_id), stays)
+            home = self._whereabouts(transaction, person_id, stays)
             try:
                 with reading(path, self._catalogue, home, skip=work.run.done) as parts:
                     for part in parts:
@@ -283,9 +283,10 @@ class Importing:
             yield _always(connection)
             raise _TakenBack
 
-    def _person_zone(self, transaction: Transaction, person_id: int) -> Any:
+    def _whereabouts(self, transaction: Transaction, person_id: int, stays: Sequence[Stay]) -> Whereabouts:
         with transaction() as connection:
-            return people.find(connection, person_id).zone
+            kept = [away.stay for away in people.days_away(connection, person_id)]
+            return Whereabouts(people.find(connection, person_id).zone, [*kept, *stays])
 
     def _begin(self, transaction: Transaction, person_id: int, name: str, digest: bytes) -> ImportWork:
         with transaction() as connection:

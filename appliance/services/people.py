@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from appliance.cache.answers import AnswerCache
 from appliance.cache.keys import KeyCache
 from appliance.domain.key import KeyChange
 from appliance.domain.person import NAME_LENGTH, Person, is_name, tidy_name
+from appliance.domain.whereabouts import DaysAway
 from appliance.foundation.clock import Clock
 from appliance.foundation.errors import (
     Conflict,
@@ -43,6 +45,10 @@ from appliance.storage.database import Database
 # How often and how long to wait for uploads of a person that are just being worked on.
 _HOLD_ATTEMPTS = 40
 _HOLD_PAUSE_S = 0.5
+# More than anybody travels, and few enough to look through for each instant.
+MOST_TIMES_AWAY = 200
+# Days that a zone has rules for, and that have a day after them.
+_YEARS = range(1900, 2101)
 
 log = structlog.get_logger("hearthbeat.people")
 T = TypeVar("T")
@@ -147,6 +153,32 @@ class People:
         log.info("person_changed", person_id=person_id, what=sorted(values))
         return person
 
+    def days_away(self, person_id: int) -> list[DaysAway]:
+        """Return the times a person spent elsewhere; where two overlap, the later in this list counts."""
+        with self._database.transaction() as connection:
+            return people.days_away(connection, person_id)
+
+    def add_days_away(self, person_id: int, away: DaysAway) -> None:
+        """Keep a time spent elsewhere, for imports from now on; one that is there already counts as told last.
+
+        Raises `Conflict` when there are too many.
+        """
+        with self._database.transaction() as connection:
+            people.lock(connection)
+            others = [each for each in people.days_away(connection, person_id) if each != away]
+            if len(others) >= MOST_TIMES_AWAY:
+                raise Conflict(f"There are {MOST_TIMES_AWAY} times away already; remove one first.")
+            people.keep_days_away(connection, person_id, [*others, away])
+
+    def remove_days_away(self, person_id: int, away: DaysAway) -> None:
+        """Forget a time spent elsewhere. Raises `NotFound`."""
+        with self._database.transaction() as connection:
+            people.lock(connection)
+            kept = people.days_away(connection, person_id)
+            if away not in kept:
+                raise NotFound("That time away is removed already.")
+            people.keep_days_away(connection, person_id, [each for each in kept if each != away])
+
     def remove(self, person_id: int, export_to: Path | None) -> Removed:
         """Remove a person and everything of theirs, after writing all of it to a new file when one is named.
 
@@ -249,6 +281,22 @@ def checked_zone(name: str) -> str:
             f"There is no time zone “{name[:60]}”; use an IANA name as Europe/Berlin."
         ) from error
     return name
+
+
+def checked_days_away(first: str, last: str, zone: str) -> DaysAway:
+    """Return a time spent elsewhere out of two days (ISO 8601) and a zone. Raises `RequestError` for what is none."""
+    away = DaysAway(_checked_day(first), _checked_day(last), checked_zone(zone.strip()))
+    if away.last < away.first:
+        raise RequestError(f"The last day, {away.last}, lies before the first, {away.first}.")
+    return away
+
+
+def _checked_day(told: str) -> date:
+    with suppress(ValueError):
+        day = date.fromisoformat(told.strip())
+        if day.year in _YEARS:
+            return day
+    raise RequestError(f"“{told[:60]}” is no day from {_YEARS[0]} to {_YEARS[-1]}; write it as 2024-07-01.")
 
 
 def _refuse_taken(other: Person | None, person_id: int | None) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, text, update
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, cast, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from appliance.domain.person import Person, folded_name
+from appliance.domain.whereabouts import DaysAway
 from appliance.storage.tables import person
 
 _COLUMNS = (person.c.person_id, person.c.name, person.c.time_zone, person.c.is_owner)
@@ -52,3 +58,26 @@ def change(connection: Connection, person_id: int, **values: str | bool) -> Pers
         update(person).where(person.c.person_id == person_id).values(**values).returning(*_COLUMNS)
     ).one()
     return Person(*row)
+
+
+def days_away(connection: Connection, person_id: int) -> list[DaysAway]:
+    """Return the times a person spent elsewhere, in the order they were told."""
+    kept = connection.execute(
+        select(person.c.preferences["days_away"]).where(person.c.person_id == person_id)
+    ).scalar_one()
+    return [
+        DaysAway(date.fromisoformat(first), date.fromisoformat(last), zone)
+        for first, last, zone in kept or ()
+    ]
+
+
+def keep_days_away(connection: Connection, person_id: int, away: Sequence[DaysAway]) -> None:
+    """Keep these times as all that a person spent elsewhere; the caller holds the lock."""
+    told = [[each.first.isoformat(), each.last.isoformat(), each.zone] for each in away]
+    values = {"preferences": preferring({"days_away": told})}
+    connection.execute(update(person).where(person.c.person_id == person_id).values(values))
+
+
+def preferring(values: dict[str, Any]) -> ColumnElement[Any]:
+    """Return what a person prefers with some of it set, whoever sets the rest at the same time."""
+    return person.c.preferences.op("||")(cast(values, JSONB))

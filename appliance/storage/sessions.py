@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from appliance.domain.preferences import Preferences
 from appliance.domain.session import Face, LinkPurpose, Session, Visitor
+from appliance.storage.people import preferring
 from appliance.storage.tables import login_link, person, session
 
 
@@ -32,9 +33,11 @@ def password_of(connection: Connection, person_id: int) -> str | None:
 def set_up_person(
     connection: Connection, person_id: int, *, password_hash: str | None = None, **values: Any
 ) -> None:
-    """Set `name`, `time_zone`, `is_owner`, `preferences` (a dict) or the password's hash of a person."""
+    """Set `name`, `time_zone`, `is_owner`, some `preferences` (a dict) or the password's hash of a person."""
     if password_hash is not None:
         values["password_hash"] = password_hash
+    if "preferences" in values:
+        values["preferences"] = preferring(values["preferences"])
     connection.execute(update(person).where(person.c.person_id == person_id).values(**values))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from datetime import date
 
 import click
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from appliance import cli
 from appliance.cli import common, imports
+from appliance.domain.whereabouts import DaysAway
 from appliance.foundation.errors import UnreadableExport
 from tests.fixtures.apple_export import AppleExport
 from tests.fixtures.documents import document, metric, point, when
@@ -75,7 +77,16 @@ def test_an_import_is_undone_after_asking(run, anna, export, ask):
 def test_a_stay_elsewhere_moves_the_days_of_that_time(run, anna, export, ask):
     run(export, "--stay", "2025-10-25", "2025-10-25", "Asia/Tokyo")
     assert ask("SELECT DISTINCT utc_offset FROM sample ORDER BY 1") == [(7_200,), (32_400,)]
-    run(export, "--stay", "2025-10-25", "yesterday", "Asia/Tokyo", fails=click.UsageError)
+    for wrong in (("2025-10-25", "yesterday", "Asia/Tokyo"), ("2025-10-25", "2025-10-25", "Mars")):
+        run(export, "--stay", *wrong, fails=click.UsageError)
+
+
+def test_a_stay_told_to_the_command_adds_to_those_kept_and_outdoes_them(run, anna, export, ask, services):
+    services.people.add_days_away(anna, DaysAway(date(2025, 10, 24), date(2025, 10, 25), "America/New_York"))
+    run(export, "--stay", "2025-10-25", "2025-10-25", "Asia/Tokyo")
+    found = ask("SELECT DISTINCT utc_offset FROM sample ORDER BY 1")
+    assert found == [(-14_400,), (7_200,), (32_400,)]
+    assert [away.zone for away in services.people.days_away(anna)] == ["America/New_York"]
 
 
 def test_whose_past_it_is_must_be_clear(run, export, services):

@@ -13,8 +13,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.domain.delivery import CHUNK_BYTES, CHUNKS_PATH, Delivery, DeliveryState
 from appliance.domain.importing import ImportState
+from appliance.domain.whereabouts import DaysAway
 from appliance.foundation.errors import Conflict, HearthbeatError, NotFound, RequestError, UploadTooLarge
 from appliance.services.delivery_folder import ENDINGS
+from web.away import AwayPart, away_part, sent_days_away
 from web.frame import Visit, here, page, part
 from web.imports import COLUMNS, Line, Summary, line_of_delivery, line_of_run, lines_of, mark_of, summary_of
 from web.pages.uploads import LARGEST_ID, kind_name
@@ -22,6 +24,10 @@ from web.pages.uploads import LARGEST_ID, kind_name
 _DONE = {
     "undone": "What it brought is taken back.",
     "removed": "The file is removed.",
+}
+_DONE_AWAY = {
+    "away": "It is kept, for imports from now on.",
+    "home": "It is removed, for imports from now on.",
 }
 
 
@@ -44,10 +50,12 @@ class HistoryPage:
     """Where files are brought, and those there are. `endings` are those of files that can be imported."""
 
     imports: HistoryPart
+    away: AwayPart
     endings: str
     chunk_bytes: int
     chunks_path: str
     done: str
+    done_away: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +99,11 @@ def add_pages(pages: Blueprint) -> None:
     _add_chunks(pages)
     _add_files(pages)
     _add_changes(pages)
+    _add_away(pages)
 
     @pages.get("/history", endpoint="uploads_history")
     def show() -> Response:
-        content = HistoryPage(
-            _listed(here()),
-            ",".join((*ENDINGS[:4], ".gz")),
-            CHUNK_BYTES,
-            CHUNKS_PATH,
-            _DONE.get(request.args.get("done", ""), ""),
-        )
-        return page("history.html", content)
+        return page("history.html", _history(here()))
 
     @pages.get("/history/live", endpoint="uploads_history_live")
     def live() -> Response:
@@ -190,6 +192,26 @@ def _add_changes(pages: Blueprint) -> None:
         return redirect(url_for("web.uploads_history_one", upload_id=upload_id, done=done))
 
 
+def _add_away(pages: Blueprint) -> None:
+    def changed(change: Callable[[int, DaysAway], None], done: str) -> Response | AnyResponse:
+        visit = here()
+        try:
+            change(visit.person_id, sent_days_away())
+        except HearthbeatError as error:
+            if error.status >= 500:
+                raise
+            return page("history.html", _history(visit, error.detail), error.status)
+        return redirect(url_for("web.uploads_history", done=done, _anchor="away"))
+
+    @pages.post("/history/away", endpoint="uploads_history_away")
+    def add() -> Response | AnyResponse:
+        return changed(here().services.people.add_days_away, "away")
+
+    @pages.post("/history/away/remove", endpoint="uploads_history_home")
+    def remove() -> Response | AnyResponse:
+        return changed(here().services.people.remove_days_away, "home")
+
+
 def _add_chunks(pages: Blueprint) -> None:
     """Add what the page's script sends files by; the answers are JSON, errors with `detail` in words."""
 
@@ -249,6 +271,19 @@ def _there(delivery: Delivery, status: int = 200) -> Response:
     answer = jsonify({"id": delivery.delivery_id, "have": delivery.have, "state": delivery.state.value})
     answer.status_code = status
     return answer
+
+
+def _history(visit: Visit, wrong_away: str = "") -> HistoryPage:
+    done = request.args.get("done", "")
+    return HistoryPage(
+        _listed(visit),
+        away_part(visit, wrong_away),
+        ",".join((*ENDINGS[:4], ".gz")),
+        CHUNK_BYTES,
+        CHUNKS_PATH,
+        _DONE.get(done, ""),
+        _DONE_AWAY.get(done, ""),
+    )
 
 
 def _listed(visit: Visit) -> HistoryPart:

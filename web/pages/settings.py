@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,7 +13,7 @@ from appliance.domain.preferences import Energy, Preferences, Units
 from appliance.foundation.errors import HearthbeatError, RequestError
 from appliance.services.sessions import LEAST_PASSWORD
 from web.frame import Visit, here, page
-from web.words import ago
+from web.words import ago, time_zones
 
 _DONE = {
     "person": "Name and time zone are kept.",
@@ -181,7 +180,7 @@ def _page(visit: Visit, wrong: str = "", wrong_part: str = "") -> SettingsPage:
     return SettingsPage(
         person=visit.person,
         name_length=NAME_LENGTH,
-        time_zones=sorted(available_timezones()),
+        time_zones=time_zones(),
         preferences=visit.preferences,
         goals=[replace(goal, value=float(held[goal.name])) for goal in GOALS],
         sessions=[

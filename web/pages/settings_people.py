@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from zoneinfo import available_timezones
 
 from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -15,6 +14,7 @@ from appliance.foundation.paths import DataFolder
 from appliance.services.sessions import LOGIN_LINK_LIFE
 from web.frame import Visit, here, page
 from web.pages.keys import told_once
+from web.words import time_zones
 
 _DONE = {
     "added": "Added. Connect their phone under Keys & phones, or look after their data from here.",
@@ -149,7 +149,7 @@ def _page(
     return PeoplePage(
         people=_lines(visit),
         name_length=NAME_LENGTH,
-        time_zones=sorted(available_timezones()),
+        time_zones=time_zones(),
         time_zone=visit.services.people.time_zone,
         done=_DONE.get(request.args.get("done", ""), ""),
         wrong=wrong,
