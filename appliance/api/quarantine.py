@@ -74,12 +74,13 @@ class QuarantineAnswer(BaseModel):
 def show_quarantine(call: Call) -> Answer:
     """List what is in quarantine, or count it."""
     chosen = {"kind": call.query.kind, "reason": call.query.reason}
+    before = _place(
+        read_cursor(call.query.cursor)
+    )  # a summary needs none, and refuses a wrong one all the same
     if call.query.summary:
         counts = call.services.quarantine.summary(call.person_id, **chosen)
         return Answer({"items": [], "summary": [_count(row) for row in counts], "next": None})
-    page = call.services.quarantine.listed(
-        call.person_id, **chosen, before=_place(read_cursor(call.query.cursor)), limit=call.query.limit
-    )
+    page = call.services.quarantine.listed(call.person_id, **chosen, before=before, limit=call.query.limit)
     following = None if page.following is None else write_cursor(page.following)
     return Answer({"items": [_item(item) for item in page.items], "summary": None, "next": following})
 
