@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.catalog.load import Catalogue
+from appliance.catalog.rows import Metric
 from appliance.domain.quarantine import Reason
 from appliance.domain.sample import normalise_source
 from appliance.domain.text import storable_text
@@ -49,6 +50,27 @@ class Target:
     shift: float = 0.0
     low: float = -math.inf
     high: float = math.inf
+
+
+def target_of(metric: Metric, unit: str) -> Target:
+    """Return where values of a metric go that come in this unit. Raises `Unreadable` for a unit it does not come in."""
+    conversion = metric.conversion(unit)
+    if conversion is None:
+        raise Unreadable(
+            Reason.UNKNOWN_UNIT,
+            f"“{metric.key}” does not come in the unit “{unit}”; it is kept in {metric.unit}."
+            if unit
+            else f"“{metric.key}” came without a unit.",
+        )
+    return Target(
+        metric.key,
+        metric.unit,
+        metric.cumulative,
+        conversion.factor,
+        conversion.offset,
+        metric.plausible_min,
+        metric.plausible_max,
+    )
 
 
 def finite_number(sent: Any) -> float | None:

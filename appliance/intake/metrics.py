@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter, sub
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -39,7 +39,7 @@ from appliance.domain.sample import (
 )
 from appliance.domain.text import storable, storable_text
 from appliance.domain.upload import Advice, Automation
-from appliance.intake.fields import Target, Unreadable, canonical_number
+from appliance.intake.fields import Target, Unreadable, canonical_number, target_of
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.intake.sleep import SleepReader, is_sleep
 from appliance.intake.standard import StandardReader, is_typed
@@ -169,23 +169,9 @@ class MetricsReader:
         return Shapes(quantity=Target(unknown_key(name), unit, cumulative=False))
 
     def _known(self, metric: Metric, unit: str) -> Target:
-        conversion = metric.conversion(unit)
-        if conversion is None:
-            raise Unreadable(
-                Reason.UNKNOWN_UNIT,
-                f"“{metric.key}” does not come in the unit “{unit}”; it is kept in {metric.unit}."
-                if unit
-                else f"“{metric.key}” came without a unit.",
-            )
-        return Target(
-            metric.key,
-            metric.unit,
-            metric.cumulative,
-            conversion.factor,
-            conversion.offset,
-            metric.plausible_min,
-            metric.plausible_max * (self._days_in_a_bucket() if metric.cumulative else 1),
-        )
+        target = target_of(metric, unit)
+        days = self._days_in_a_bucket() if metric.cumulative else 1
+        return replace(target, high=target.high * days)
 
     def _days_in_a_bucket(self) -> int:
         stated = self._automation.grain(is_heart_rate=False)

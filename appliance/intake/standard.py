@@ -25,6 +25,7 @@ from appliance.intake.fields import (
     moment,
     moment_or_none,
     source_field,
+    target_of,
 )
 from appliance.intake.reading import SAMPLES
 from appliance.intake.standard_workouts import (
@@ -166,14 +167,4 @@ def _fields_by_type(catalogue: Catalogue) -> dict[str, Fields]:
 def _target(catalogue: Catalogue, field: StandardField) -> Target | None:
     if field.key is None:
         return None
-    metric = catalogue.metrics[field.key]
-    conversion = metric.conversions[field.unit]
-    return Target(
-        metric.key,
-        metric.unit,
-        metric.cumulative,
-        conversion.factor,
-        conversion.offset,
-        metric.plausible_min,
-        metric.plausible_max,
-    )
+    return target_of(catalogue.metrics[field.key], field.unit)

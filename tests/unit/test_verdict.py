@@ -217,53 +217,21 @@ def test_cut_property_an_amount_at_the_edge_of_the_window_never_falls(held, batc
             assert after >= before * (1 - 1e-9)
 
 
+def a_reading(value, duration=0, **more):
+    one = {"start": [10], "offset": [0], "day": [0], "duration": [duration], "value": [value], "item": [0]}
+    return Batch(KEY, cumulative=False, **one, **more)
+
+
 def test_a_file_which_tells_no_bounds_takes_none_away():
-    held = as_stored(
-        Batch(
-            KEY,
-            cumulative=False,
-            start=[10],
-            offset=[0],
-            day=[0],
-            duration=[0],
-            value=[71.2],
-            minimum=[70.0],
-            maximum=[74.0],
-            item=[0],
-        ),
-        upload_id=1,
-    )
-    told = Batch(
-        KEY,
-        cumulative=False,
-        start=[10],
-        offset=[0],
-        day=[0],
-        duration=[0],
-        value=[71.2],
-        item=[0],
-        cut_to_seconds=True,
-    )
-    assert judge(told, held, 2).verdicts == [UNCHANGED]
+    held = as_stored(a_reading(71.2, minimum=[70.0], maximum=[74.0]), upload_id=1)
+    assert judge(a_reading(71.2, cut_to_seconds=True), held, 2).verdicts == [UNCHANGED]
 
 
 def test_a_reading_that_comes_again_without_a_length_keeps_the_one_it_has():
-    def reading(value, duration):
-        return Batch(
-            KEY,
-            cumulative=True,
-            start=[10],
-            offset=[0],
-            day=[0],
-            duration=[duration],
-            value=[value],
-            item=[0],
-        )
-
-    held = as_stored(reading(12.0, 300), upload_id=1)
-    assert judge(reading(12.0, 0), held, 2).verdicts == [UNCHANGED]
-    corrected = reading(13.0, 0)
+    held = as_stored(a_reading(12.0, 300), upload_id=1)
+    assert judge(a_reading(12.0, 0), held, 2).verdicts == [UNCHANGED]
+    corrected = a_reading(13.0, 0)
     assert judge(corrected, held, 2).verdicts == [REVISED]
     assert corrected.duration == [300]
-    assert judge(reading(12.0, 0), as_stored(reading(12.0, 300)), 2).verdicts == [UNCHANGED]
-    assert judge(reading(12.0, 200), held, 2).verdicts == [REVISED]
+    assert judge(a_reading(12.0, 0), as_stored(a_reading(12.0, 300)), 2).verdicts == [UNCHANGED]
+    assert judge(a_reading(12.0, 200), held, 2).verdicts == [REVISED]

@@ -17,7 +17,7 @@ from appliance.domain.quarantine import Reason
 from appliance.domain.sample import DAY_S, DAY_US, SECOND_US, Batch, Grain, SeriesKey, normalise_source
 from appliance.domain.text import storable, storable_text
 from appliance.intake.apple.times import Instants, Places
-from appliance.intake.fields import Target, Unreadable, canonical_number
+from appliance.intake.fields import Target, Unreadable, canonical_number, target_of
 from appliance.intake.metrics import unknown_key
 from appliance.intake.reading import SAMPLES, Reading
 from appliance.intake.timestamps import BadTimestamp
@@ -196,23 +196,7 @@ class LaneReader:
     def target_of(self, key: str, unit: str) -> Target:
         """Return where values of a known metric go. Raises `Unreadable` for a unit that is not known."""
         metric = self._catalogue.metrics[key]
-        conversion = metric.conversion("fraction" if unit == "%" and metric.xml_scale else unit)
-        if conversion is None:
-            raise Unreadable(
-                Reason.UNKNOWN_UNIT,
-                f"“{metric.key}” does not come in the unit “{unit[:NAME_LENGTH]}”; it is kept in {metric.unit}."
-                if unit
-                else f"“{metric.key}” came without a unit.",
-            )
-        return Target(
-            metric.key,
-            metric.unit,
-            metric.cumulative,
-            conversion.factor,
-            conversion.offset,
-            metric.plausible_min,
-            metric.plausible_max,
-        )
+        return target_of(metric, "fraction" if unit == "%" and metric.xml_scale else unit[:NAME_LENGTH])
 
     def _target(self, lane: Lane) -> Target:
         metric = self._catalogue.metric(lane.type)
