@@ -18,7 +18,7 @@ def kept(services, visitor):
 
 
 def test_a_time_away_is_added_shown_and_removed(visitor, kept):
-    assert "Apple's export does not say where you were" in words(visitor.open("/history"))
+    assert "Of most of it, Apple's export does not say where you were" in words(visitor.open("/history"))
     answer = visitor.send("/history/away", **TOKYO)
     assert (answer.status_code, answer.location) == (302, "/history?done=away#away")
     assert kept() == [DaysAway(date(2024, 7, 1), date(2024, 7, 14), "Asia/Tokyo")]

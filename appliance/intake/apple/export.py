@@ -61,9 +61,10 @@ Ending = tuple[dict[str, Any], str | None]
 
 
 class Part(NamedTuple):
-    """One part of an export. `done` and `total` count the bytes of the main file and then of the ECGs' files, `elements`
-    those read until now.
-    """  # noqa: D205  one thought
+    """One part of an export.
+
+    `done` and `total` count the bytes of the main file and then of the ECGs' files, `elements` those read until now.
+    """
 
     reading: Reading
     done: int

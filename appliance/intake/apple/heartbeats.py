@@ -30,9 +30,10 @@ _MORNING = re.compile(r"a|π|午前|上午|오전|ص|पू", re.IGNORECASE)
 
 
 def beats_of(beats: Sequence[tuple[str, str]], start: int) -> dict[str, Any]:
-    """Return beats, told as rate and time of day, as further fields of their sample: `at_ms` from its start on, and
-    `bpm`; empty without any.
-    """  # noqa: D205  one thought
+    """Return beats, told as rate and time of day, as further fields of their sample; none without beats.
+
+    `at_ms` counts milliseconds from the sample's start, `bpm` are the rates.
+    """
     clocks: list[int] = []
     rates: list[float] = []
     for told, clock in beats[:MOST_BEATS]:
