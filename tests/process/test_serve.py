@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from tests.fixtures.documents import hours, steps
@@ -122,10 +121,7 @@ def test_without_postgres_nothing_is_acknowledged_until_it_is_back(start_program
     program = start_program(data_dir)
     phone = RealPhone(program.url, make_key(data_dir))
     assert phone.post(BODY)[0] == 200
-    (server,) = (
-        child for child in psutil.Process(program.process.pid).children() if child.name() == "postgres"
-    )
-    server.kill()
+    program.engine("postgres").kill()
     status, told = phone.post(BODY)
     assert status in (200, 503), told
 
