@@ -65,22 +65,14 @@ def import_(
     """
     if sum((path is not None, undo is not None, listing)) != 1:
         raise click.UsageError("Say one of: a FILE, --list, --undo ID.")
+    if path is None and (dry_run or name or stays):
+        raise click.UsageError("--dry-run, --name and --stay go with a FILE; nothing was done.")
     with services_for(given, "import") as services:
         person_id = person_id if person_id is not None else _person(services, person)
         if listing:
             _list(services.importing.listed(person_id))
         elif undo is not None:
-            run = services.importing.find(person_id, undo)
-            if not yes:
-                click.confirm(f"Take back everything that “{run.name}” brought?", abort=True)
-            services.importing.undo(person_id, undo)
-            click.echo(f"Import {undo} is undone.", err=True)
-            others = [each.name for each in services.importing.listed(person_id) if each.state != "undone"]
-            if others:
-                told = ", ".join(f"“{name}”" for name in dict.fromkeys(others))
-                click.echo(
-                    f"What it had in common with {told} comes back when those are given again.", err=True
-                )
+            _undo(services, person_id, undo, yes=yes)
         elif path is not None:
             try:
                 with _stopping_on_sigterm():
@@ -91,6 +83,18 @@ def import_(
                 raise
             for run in runs:
                 _tell(run, dry_run=dry_run)
+
+
+def _undo(services: Any, person_id: int, upload_id: int, *, yes: bool) -> None:
+    run = services.importing.find(person_id, upload_id)
+    if not yes:
+        click.confirm(f"Take back everything that “{run.name}” brought?", abort=True)
+    services.importing.undo(person_id, upload_id)
+    click.echo(f"Import {upload_id} is undone.", err=True)
+    others = [each.name for each in services.importing.listed(person_id) if each.state != "undone"]
+    if others:
+        told = ", ".join(f"“{name}”" for name in dict.fromkeys(others))
+        click.echo(f"What it had in common with {told} comes back when those are given again.", err=True)
 
 
 @contextmanager

@@ -74,6 +74,14 @@ def test_an_import_is_undone_after_asking(run, anna, export, ask):
     assert "undone" in run("--list").output
 
 
+def test_what_goes_with_a_file_is_refused_without_one_and_undoes_nothing(run, anna, export, services):
+    run(export)
+    for words in (("--dry-run",), ("--name", "a"), ("--stay", "2025-10-25", "2025-10-25", "Asia/Tokyo")):
+        run("--undo", 1, "--yes", *words, fails=click.UsageError)
+        run("--list", *words, fails=click.UsageError)
+    assert [each.state for each in services.importing.listed(anna)] == ["done"]
+
+
 def test_a_stay_elsewhere_moves_the_days_of_that_time(run, anna, export, ask):
     run(export, "--stay", "2025-10-25", "2025-10-25", "Asia/Tokyo")
     assert ask("SELECT DISTINCT utc_offset FROM sample ORDER BY 1") == [(7_200,), (32_400,)]
