@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,8 @@ def import_(
                 raise
             for run in runs:
                 _tell(run, dry_run=dry_run)
+            if any(run.state == "cut" for run in runs):
+                sys.exit(1)
 
 
 def _undo(services: Any, person_id: int, upload_id: int, *, yes: bool) -> None:
@@ -166,6 +169,7 @@ def _tell(run: Any, *, dry_run: bool) -> None:
         out.print(
             Text(f"“{run.name}” was imported before, as import {run.upload_id}; nothing was done ({again}).")
         )
+        _tell_what_is_missing(run)
         return
     table = Table(
         Column("What", overflow="fold"),
@@ -178,8 +182,7 @@ def _tell(run: Any, *, dry_run: bool) -> None:
         table.add_row(Text(name), *(f"{getattr(counts, outcome):,}" for outcome in _OUTCOMES))
     table.add_row("All", *(f"{getattr(run.counts, outcome):,}" for outcome in _OUTCOMES))
     out.print(table)
-    if run.content.get("cut"):
-        out.print(Text(f"Not all of it could be read. {run.content['cut']}"))
+    _tell_what_is_missing(run)
     if not_kept := run.content.get("not_kept"):
         out.print(
             Text(
@@ -188,12 +191,21 @@ def _tell(run: Any, *, dry_run: bool) -> None:
         )
     if dry_run:
         out.print("This was a dry run; nothing was kept.")
+    elif run.state == "stopped":  # from a page
+        out.print(Text(f"“{run.name}” was stopped; give the same file again, and it goes on from here."))
     else:
         out.print(
             Text(
                 f"“{run.name}” is import {run.upload_id}; undo it with: hearthbeat import --undo {run.upload_id}"
             )
         )
+
+
+def _tell_what_is_missing(run: Any) -> None:
+    if run.content.get("cut"):
+        out.print(Text(f"Not all of it could be read. {run.content['cut']}"))
+    elif not run.counts.received and run.state == "done":
+        out.print(Text(f"“{run.name}” is empty: there is no record of anything in it."))
 
 
 def _list(runs: Any) -> None:

@@ -12,6 +12,7 @@ from appliance import cli
 from appliance.cli import common, imports
 from appliance.domain.whereabouts import DaysAway
 from appliance.foundation.errors import UnreadableExport
+from appliance.storage import imports as import_rows
 from tests.fixtures.apple_export import AppleExport
 from tests.fixtures.documents import document, metric, point, when
 
@@ -72,6 +73,28 @@ def test_an_import_is_undone_after_asking(run, anna, export, ask):
     run("--undo", 1, answer="y\n")
     assert ask("SELECT count(*) FROM sample WHERE value IS NOT NULL") == [(0,)]
     assert "undone" in run("--list").output
+
+
+def test_a_file_that_was_cut_off_is_no_success_however_often_it_is_given(run, anna, tmp_path):
+    cut = EXPORT.xml()
+    (tmp_path / "export.xml").write_bytes(cut[: len(cut) // 2])
+    for _ in range(2):
+        result = run(tmp_path / "export.xml", fails=SystemExit)
+        assert result.exit_code == 1
+        assert "Not all of it could be read" in result.output
+
+
+def test_an_export_without_a_record_is_told_to_be_empty(run, anna, tmp_path):
+    (tmp_path / "export.xml").write_bytes(b'<HealthData locale="en_DE">\n</HealthData>\n')
+    assert "there is no record of anything in it" in run(tmp_path / "export.xml").output
+
+
+def test_one_that_is_stopped_from_elsewhere_is_not_told_as_done(run, anna, export, monkeypatch):
+    go_on = import_rows.go_on
+    monkeypatch.setattr(import_rows, "go_on", lambda *told: go_on(*told) is not None or None)
+    said = run(export).output
+    assert "goes on from here" in said
+    assert "undo it with" not in said
 
 
 def test_what_goes_with_a_file_is_refused_without_one_and_undoes_nothing(run, anna, export, services):
