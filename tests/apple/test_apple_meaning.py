@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.catalog.load import load_catalogue
+from appliance.domain.quarantine import Reason
 from appliance.domain.record import Kind
 from appliance.domain.sample import SECOND_US
 from appliance.domain.sleep import SleepStage
@@ -192,6 +193,28 @@ def test_an_ecg_is_read_in_any_language(said, file):
     assert ecg.end - ecg.start == 2 * SECOND_US
     assert ecg.tracks[0].channels["voltage"][:2] == [-12.5, 30.25]
     assert "Sam Sample" not in str(ecg.content)
+
+
+def test_an_ecg_that_cannot_be_read_is_kept_without_the_persons_name(said):
+    told = said(EXPORT.but(files={"electrocardiograms/ecg_2025-10-25.csv": ECG_DE + b"abc\n"}))
+    (item,) = [each.item for each in told.set_aside if each.kind == Kind.ECG]
+    assert item["file"].endswith("/electrocardiograms/ecg_2025-10-25.csv")
+    assert item["csv"].startswith("2025-10-25 18:15:35 +0200\n")
+    assert item["csv"].endswith("abc\n")
+    assert "Sam Sample" not in str(told.set_aside)
+
+
+@pytest.mark.parametrize("content", [b"", b"Name,Sam Sample\n", ECG_EN.split(b"Lead")[0]], ids=ascii)
+def test_an_ecg_of_which_nothing_is_left_is_counted_and_set_aside(said, content):
+    told = said(EXPORT.but(files={"electrocardiograms/ecg_2025-10-25.csv": content}))
+    assert told.received[Kind.ECG] == 1
+    assert [each.reason for each in told.set_aside if each.kind == Kind.ECG] == [Reason.WRONG_SHAPE]
+    assert "Sam Sample" not in str(told.set_aside)
+
+
+def test_a_table_that_is_no_ecg_is_none(said):
+    told = said(EXPORT.but(files={"electrocardiograms/._ecg_2025-10-25.csv": b"\0\5", "notes.csv": b"a,b\n"}))
+    assert told.received[Kind.ECG] == 0
 
 
 def test_a_days_rings_are_kept(said):

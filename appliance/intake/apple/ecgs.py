@@ -27,6 +27,7 @@ MOST_HEADER_LINES = 40
 LONGEST_LINE = 1_000
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}")
+_DATE_SENT = re.compile(_DATE.pattern.encode())
 _RATE = re.compile(r"(\d{2,5}(?:[.,]\d+)?)[\s\u00a0\u202f]*[^\W\d_].*")
 _DEVICE = re.compile(r"[A-Za-z]+\d+,\d+")
 _VOLTAGE = re.compile(r"-?\d+(?:[.,]\d+)?")
@@ -111,6 +112,18 @@ class EcgReader:
             numbers = list(map(float, lines.split()))
             return list(numbers) if factor == 1.0 else [number * factor for number in numbers]
         raise Unreadable(Reason.NOT_A_NUMBER, "A line among the voltages is no number.")
+
+
+def is_named_so(name: str) -> bool:
+    """Whether a file is where the phone puts ECGs, whatever is in it; not what a Mac notes beside one."""
+    folder, _, own = name.rpartition("/")
+    return folder.endswith("electrocardiograms") and not own.startswith(".")
+
+
+def without_person(content: bytes) -> bytes:
+    """Return a file from the recording's date on; name and date of birth stand before it."""
+    found = _DATE_SENT.search(content)
+    return content[found.start() :] if found else b""
 
 
 def _parts(text: str) -> tuple[list[tuple[str, str]], str]:

@@ -17,7 +17,7 @@ from appliance.domain.sample import SECOND_US
 from appliance.domain.text import storable, storable_text
 from appliance.domain.whereabouts import Whereabouts
 from appliance.intake.apple.archive import Archive, Member, Stream
-from appliance.intake.apple.ecgs import EcgReader
+from appliance.intake.apple.ecgs import EcgReader, is_named_so, without_person
 from appliance.intake.apple.elements import INNER, LONGEST_ATTRIBUTE, Node, NoElement, Walk, parse
 from appliance.intake.apple.events import EventReader
 from appliance.intake.apple.heartbeats import EMPTY_LIST, USUAL_BEAT, beats_of
@@ -345,17 +345,17 @@ class ExportReader:
             Kind.ACTIVITY_SUMMARY, lambda position: self._summaries.activity(node, position, exported_at)
         )
 
-    def _read_one(self, kind: Kind, read: Callable[[int], Record]) -> None:
+    def _read_one(self, kind: Kind, read: Callable[[int], Record], told: Any = None) -> None:
         position = self._reading.received[kind]
         self._reading.received[kind] += 1
         try:
             record = read(position)
         except Unreadable as fate:
-            self._set_aside(kind, kind, fate.reason, fate.detail, self._as_told())
+            self._set_aside(kind, kind, fate.reason, fate.detail, told or self._as_told())
             return
         except BadTimestamp as error:
             why = f"A date cannot be read: {error}."
-            self._set_aside(kind, kind, Reason.BAD_TIMESTAMP, why, self._as_told())
+            self._set_aside(kind, kind, Reason.BAD_TIMESTAMP, why, told or self._as_told())
             return
         self._reading.records.setdefault(kind, []).append(record)
         self._points += sum(len(track.at) for track in record.tracks)
@@ -383,17 +383,15 @@ class ExportReader:
             if done <= skip:
                 continue
             content = self._archive.read(member)
-            if content is not None and not reader.is_ecg(content):
-                continue
-            self._content = content or b""
-            if content is None:
+            if content is not None and reader.is_ecg(content):
+                told = {"file": storable_text(member.name), "csv": _text(without_person(content))}
+                self._read_one(Kind.ECG, partial(reader.read, content), told)
+            elif content is None or is_named_so(member.name):
                 self._reading.received[Kind.ECG] += 1
-                why = "The file is damaged or too large."
+                why = "The file is damaged or too large." if content is None else "The file holds no ECG."
                 self._set_aside(
                     Kind.ECG, Kind.ECG, Reason.WRONG_SHAPE, why, {"file": storable_text(member.name)}
                 )
-                continue
-            self._read_one(Kind.ECG, partial(reader.read, content))
             if self._reading.received[Kind.ECG] >= ECGS_A_PART:
                 yield self._part(done, total)
         if self._reading.received:
