@@ -22,7 +22,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from appliance.cli.common import WHERE, out, services_for, settings_options
-from appliance.foundation.errors import RequestError, UnreadableExport
+from appliance.foundation.errors import RequestError, SeveralExports, UnreadableExport
 
 _OUTCOMES = ("received", "stored", "revised", "unchanged", "superseded", "quarantined")
 _TITLES = ("Read", "New", "Changed", "Known", "Superseded", "Set aside")
@@ -156,6 +156,8 @@ def _import(
             return [
                 importing.export(person_id, path, name=name, stays=stays, dry_run=dry_run, on_progress=tell)
             ]
+        except SeveralExports:
+            raise
         except UnreadableExport:
             if not (path.is_dir() or path.suffix.lower() in (".json", ".csv", ".gz")):
                 raise

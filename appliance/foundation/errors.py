@@ -4,6 +4,7 @@
     ├── RequestError            what was asked cannot be done as asked
     │   ├── MalformedUpload     400   the body is not what it claims to be
     │   ├── UnreadableExport    400   a file to import is none that we read
+    │   │   └── SeveralExports
     │   ├── BadQuery            400   a parameter of a read is off
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
@@ -81,6 +82,12 @@ class UnreadableExport(RequestError):
 
     code = "unreadable_export"
     title = "This cannot be imported"
+
+
+class SeveralExports(UnreadableExport):
+    """A folder or an archive holds more than one export; which is meant only people can tell."""
+
+    code = "several_exports"
 
 
 class BadQuery(RequestError):

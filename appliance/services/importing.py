@@ -116,8 +116,10 @@ class Importing:
         """
         chosen = sorted(filter(_is_ours, path.rglob("*"))) if path.is_dir() else [path]
         if not chosen or not all(map(_type_of, chosen)) or not all(each.is_file() for each in chosen):
+            archives = sorted(path.rglob("*.zip")) if path.is_dir() else []
+            instead = f"; give “{archives[0].relative_to(path)}” in it by itself" if archives else ""
             raise UnreadableExport(
-                f"There is nothing in “{path}” that the phone app or Apple Health has exported."
+                f"There is nothing in “{path}” that the phone app or Apple Health has exported{instead}."
             )
         runs = []
         for each in chosen:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from appliance import cli
 from appliance.cli import common, imports
 from appliance.domain.whereabouts import DaysAway
-from appliance.foundation.errors import UnreadableExport
+from appliance.foundation.errors import SeveralExports, UnreadableExport
 from appliance.storage import imports as import_rows
 from tests.fixtures.apple_export import AppleExport
 from tests.fixtures.documents import document, metric, point, when
@@ -159,6 +159,19 @@ def test_a_file_of_neither_kind_is_refused_and_leaves_nothing(run, anna, tmp_pat
     (tmp_path / "b.txt").write_text("text")
     for name in ("a.json", "b.txt", "missing.json"):
         run(tmp_path / name, fails=UnreadableExport)
+    assert services.importing.listed(anna) == []
+
+
+def test_a_folder_of_several_exports_or_with_an_archive_in_it_says_what_to_give(run, anna, export, services):
+    folder = export.parent
+    assert "give “export.zip” in it" in run(folder, fails=UnreadableExport).exception.detail
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "export.xml").write_bytes(EXPORT.xml())
+        (folder / name / "table.csv").write_text("a,b")
+    said = run(folder, fails=SeveralExports).exception.detail
+    assert "holds 2 exports" in said
+    assert "“one/export.xml”, “two/export.xml”" in said
     assert services.importing.listed(anna) == []
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from appliance.foundation.errors import UnreadableExport
+from appliance.foundation.errors import SeveralExports, UnreadableExport
 
 CHUNK = 1 << 20
 MOST_MEMBERS = 200_000
+MOST_NAMED = 5
 LARGEST_MAIN = 64 << 30  # ten years of watch are 3 GB
 LARGEST_PART = 256 << 20  # a route of a day has 15 MB, an ECG 150 kB
 # Real archives pack to a twelfth or fifteenth. A small file may be all blanks.
@@ -109,7 +110,12 @@ class Archive:
                 if self._members
                 else f"“{self.path.name}” is empty; {_AGAIN}."
             )
-        return max(found, key=lambda member: member.size)
+        if len(found) > 1:
+            names = ", ".join(f"“{member.name}”" for member in found[:MOST_NAMED])
+            raise SeveralExports(
+                f"“{self.path.name}” holds {len(found):,} exports; give one of them: {names}."
+            )
+        return found[0]
 
 
 def _beginning(stream: Stream) -> bytes:
