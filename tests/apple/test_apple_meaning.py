@@ -173,6 +173,22 @@ def test_a_missing_route_is_told_and_costs_only_itself(said):
     assert all(not each.tracks for each in told.records[Kind.WORKOUT])
 
 
+@pytest.mark.parametrize(
+    ("content", "flags"),
+    [
+        (lambda gpx: gpx[: gpx.rindex(b"</trkpt>")], ("route_incomplete",)),
+        (lambda gpx: gpx.replace(b"lat=", b"lit=", 1), ("route_incomplete",)),
+        (lambda _gpx: b"\0\1 no route", ("route_missing",)),
+    ],
+    ids=["cut", "a point without its place", "garbage"],
+)
+def test_what_of_a_route_cannot_be_read_is_told(said, content, flags):
+    (name, gpx), *_ = EXPORT.gpx().items()
+    (first, *others) = said(EXPORT.but(files={name: content(gpx)})).records[Kind.WORKOUT]
+    assert first.flags == flags
+    assert {each.flags for each in others} == {()}
+
+
 def test_totals_of_old_exports_are_attributes(said):
     xml = EXPORT.xml().replace(b"<WorkoutStatistics ", b"<Other ")
     xml = xml.replace(

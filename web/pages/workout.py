@@ -53,6 +53,8 @@ _FLAGS = {
     "very_long": "It lasted more than a day, as when nobody pressed stop.",
     "speed_unit_km": "The phone wrote speeds in km; they are taken as km/h.",
     "energy_label_swapped": "kJ and kcal were swapped by the phone; the numbers prove it, and it is mended here.",
+    "route_missing": "The export lacks the file of its route, or the file cannot be read.",
+    "route_incomplete": "Some points of its route could not be read and are missing.",
     "heart_rate_is_recovery": "The heart rate told was measured after the end; it is shown as recovery.",
 }
 _FLAG_KINDS = {

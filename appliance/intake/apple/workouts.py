@@ -92,8 +92,7 @@ class WorkoutReader:
         }
         content |= {name: told for name, told in more.items() if told}
         routes = [self._route(each) for each in node.named("WorkoutRoute")]
-        missing = sum(route is None for route in routes)
-        flags = {*record.flags, *(["route_missing"] if missing else [])} - {"version_1"}
+        flags = {*record.flags, *map(_flaw_of, routes)} - {"version_1", ""}
         track = track_of([route for route in routes if route is not None])
         tracks = tuple(sorted((*record.tracks, *([track] if track else [])), key=lambda one: one.name))
         return replace(record, offset=offset, content=content, flags=tuple(sorted(flags)), tracks=tracks)
@@ -190,7 +189,7 @@ class WorkoutReader:
         return None if number is None or conversion is None else conversion.apply(number)
 
     def _route(self, node: Node) -> Route | None:
-        """Return the points of one route within its window, None when the archive lacks its file."""
+        """Return the points of one route within its window, None when the archive lacks its file or there is no point in it."""
         inside = node.named("Location")
         if inside:
             return read_locations((each.attributes for each in inside), self._instants)
@@ -216,7 +215,15 @@ class WorkoutReader:
             if content is None:
                 return None
             self._last_route = path, read_gpx(content, self._instants)
-        return self._last_route[1]
+        route = self._last_route[1]
+        return route if route.at else None
+
+
+def _flaw_of(route: Route | None) -> str:
+    """Return the flag of a route that is not there, or of which some points could not be read; empty for none."""
+    if route is None:
+        return "route_missing"
+    return "route_incomplete" if route.unreadable else ""
 
 
 def _readings(metadata: dict[str, str]) -> dict[str, Any]:
