@@ -138,6 +138,19 @@ def test_the_summary_of_an_import_adds_up(visitor, imported):
     assert 'href="/browse/step_count"' in told
 
 
+def test_an_empty_export_is_told_to_be_empty(visitor, imported):
+    run = imported(xml=b'<HealthData locale="en_DE">\n</HealthData>\n')
+    told = words(visitor.open(f"/history/{run.upload_id}"))
+    assert "there is no record of anything in it" in told
+    assert "Everything in it was read" not in told
+    assert "How far it is" not in told
+
+
+def test_an_undo_says_before_it_begins_what_else_goes(visitor, imported):
+    told = words(visitor.open(f"/history/{imported().upload_id}"))
+    assert "What other imports had in common with it goes, too" in told
+
+
 def test_progress_is_told_while_it_runs_and_asked_for_only_then(visitor, imported, monkeypatch):
     monkeypatch.setattr("appliance.intake.apple.export.RECORDS_A_PART", 20)
     monkeypatch.setattr("appliance.intake.apple.elements.CHUNK", 4_000)
