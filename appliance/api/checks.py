@@ -27,7 +27,7 @@ class DifferenceAnswer(BaseModel):
     apple: float = Field(description="As the activity summary of an export tells it.")
     difference: float = Field(description="As a share of the greater of the two.")
     why: str
-    explanation: str = Field(description="The address that explains our number.")
+    explanation: str | None = Field(description="The address that explains our number; null without one.")
 
 
 class ActivityCheckAnswer(BaseModel):
@@ -54,7 +54,9 @@ def check_activity(call: Call) -> Answer:
             "apple": each.apples,
             "difference": round(each.share, 4),
             "why": _why(each.ours, each.apples),
-            "explanation": f"/api/v1/metrics/{each.metric}/days/{each.day.isoformat()}",
+            "explanation": None
+            if each.ours is None
+            else f"/api/v1/metrics/{each.metric}/days/{each.day.isoformat()}",
         }
         for each in found.differences
     ]

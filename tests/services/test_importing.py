@@ -290,5 +290,6 @@ def test_a_day_is_checked_against_apples_own_number_of_it(take, phone):
     assert [(each["date"], each["metric"], each["value"], each["apple"]) for each in told["items"]] == [
         (f"2025-10-{day}", "apple_exercise_time", None, 31.0) for day in (27, 26, 25, 24)
     ]
+    assert {each["explanation"] for each in told["items"]} == {None}  # there is nothing of ours to explain
     one = phone.get("/api/v1/checks/activity", start="2025-10-25", end="2025-10-25")
     assert (one["days"], [each["date"] for each in one["items"]]) == (1, ["2025-10-25"])
