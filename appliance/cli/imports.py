@@ -77,15 +77,14 @@ def import_(
         elif path is not None:
             try:
                 with _stopping_on_sigterm():
-                    runs = _import(services, person_id, path, name, _stays(stays), dry_run=dry_run)
+                    runs, unreadable = _import(
+                        services, person_id, path, name, _stays(stays), dry_run=dry_run
+                    )
             except KeyboardInterrupt:
                 if not dry_run:
                     click.echo("Stopped; give the same file again, and it goes on from here.", err=True)
                 raise
-            for run in runs:
-                _tell(run, dry_run=dry_run)
-            if any(run.state == "cut" for run in runs):
-                sys.exit(1)
+            _tell_all(runs, unreadable, dry_run=dry_run)
 
 
 def _undo(services: Any, person_id: int, upload_id: int, *, yes: bool) -> None:
@@ -134,7 +133,8 @@ def _stays(told: tuple[tuple[str, str, str], ...]) -> list[Any]:
 
 def _import(
     services: Any, person_id: int, path: Path, name: str, stays: list[Any], *, dry_run: bool
-) -> list[Any]:
+) -> tuple[list[Any], list[UnreadableExport]]:
+    """Return what was imported, and why those files of a folder were not that cannot be read."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -153,16 +153,27 @@ def _import(
 
         importing = services.importing
         try:
-            return [
-                importing.export(person_id, path, name=name, stays=stays, dry_run=dry_run, on_progress=tell)
-            ]
+            run = importing.export(person_id, path, name=name, stays=stays, dry_run=dry_run, on_progress=tell)
         except SeveralExports:
             raise
         except UnreadableExport:
             if not (path.is_dir() or path.suffix.lower() in (".json", ".csv", ".gz")):
                 raise
-            found: list[Any] = importing.files(person_id, path, name=name, dry_run=dry_run, on_progress=tell)
-            return found
+            unreadable: list[UnreadableExport] = []
+            of_folder = {"on_unreadable": unreadable.append} if path.is_dir() else {}
+            runs = importing.files(person_id, path, name=name, dry_run=dry_run, on_progress=tell, **of_folder)
+            return runs, unreadable
+        return [run], []
+
+
+def _tell_all(runs: list[Any], unreadable: list[UnreadableExport], *, dry_run: bool) -> None:
+    """Tell of every file; end with a status of 1 where not everything was read."""
+    for run in runs:
+        _tell(run, dry_run=dry_run)
+    for error in unreadable:
+        click.echo(f"{error.title}: {error.detail}", err=True)
+    if unreadable or any(run.state == "cut" for run in runs):
+        sys.exit(1)
 
 
 def _tell(run: Any, *, dry_run: bool) -> None:

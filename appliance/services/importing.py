@@ -108,11 +108,13 @@ class Importing:
         name: str = "",
         dry_run: bool = False,
         on_progress: Tell = _tell_nobody,
+        on_unreadable: Callable[[UnreadableExport], None] | None = None,
     ) -> list[ImportRun]:
         """Import files the phone app has written, JSON or CSV: one, or all of a folder by name.
 
-        Each is an upload of its own. `name` is what people call a single one, where it is not the path's. Raises `UnreadableExport` where there is none, and for one that cannot be
-        opened, with those before it imported.
+        Each is an upload of its own. `name` is what people call a single one, where it is not the path's. Raises
+        `UnreadableExport` where there is none, and for one that cannot be read unless `on_unreadable` takes it: then
+        the others are imported all the same.
         """
         chosen = sorted(filter(_is_ours, path.rglob("*"))) if path.is_dir() else [path]
         if not chosen or not all(map(_type_of, chosen)) or not all(each.is_file() for each in chosen):
@@ -127,8 +129,12 @@ class Importing:
                 known_as = name if name and each is path else each.name
                 runs.append(self._file(person_id, each, known_as, dry_run=dry_run))
             except (MalformedUpload, UploadTooLarge, UnsupportedFormat) as error:
-                raise UnreadableExport(f"“{each.name}” cannot be read: {error.detail}") from error
-            on_progress(runs[-1])
+                unreadable = UnreadableExport(f"“{each.name}” cannot be read: {error.detail}")
+                if on_unreadable is None:
+                    raise unreadable from error
+                on_unreadable(unreadable)
+            else:
+                on_progress(runs[-1])
         return runs
 
     def _file(self, person_id: int, path: Path, name: str, *, dry_run: bool) -> ImportRun:

@@ -154,6 +154,17 @@ def test_files_of_the_phone_app_are_uploads_of_their_own(run, anna, tmp_path, se
     assert ask("SELECT sum(value) FROM sample") == [(500.0,)]
 
 
+def test_one_file_of_a_folder_that_cannot_be_read_keeps_no_other_away(run, anna, tmp_path, services):
+    for name in "abc":
+        body = document(metric("step_count", "count", point(when("2025-10-24 10:00"), ord(name))))
+        (tmp_path / f"{name}.json").write_text("{" if name == "b" else json.dumps(body))
+    result = run(tmp_path, fails=SystemExit)
+    assert result.exit_code == 1
+    assert "“b.json” cannot be read" in result.output
+    assert "“c.json” is import" in result.output
+    assert [each.name for each in services.importing.listed(anna)] == ["c.json", "a.json"]
+
+
 def test_a_file_of_neither_kind_is_refused_and_leaves_nothing(run, anna, tmp_path, services):
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "b.txt").write_text("text")
