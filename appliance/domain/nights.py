@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from appliance.domain.sample import local_day
+from appliance.domain.sample import HOUR_US, local_day
 from appliance.domain.sleep import (
-    HOUR_US,
     SLEEPING,
     Hours,
     Segment,

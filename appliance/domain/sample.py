@@ -18,6 +18,7 @@ from operator import sub
 from typing import Any, NamedTuple
 
 SECOND_US = 1_000_000
+HOUR_US = 3_600 * SECOND_US
 DAY_S = 86_400
 DAY_US = DAY_S * SECOND_US
 

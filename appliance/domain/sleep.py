@@ -25,11 +25,10 @@ from typing import Any, NamedTuple
 
 from appliance.domain.localday import day_number, instant, microseconds
 from appliance.domain.record import Kind, Record, natural_identity
-from appliance.domain.sample import SECOND_US, local_day
+from appliance.domain.sample import HOUR_US, SECOND_US, local_day
 from appliance.domain.truth import Cover
 from appliance.domain.verdict import Verdict
 
-HOUR_US = 3_600 * SECOND_US
 LONGEST_H = 24.0  # more than this of anything in one session is surely wrong
 LONG_NIGHT_H = 14.0  # a ring was seen to tell 6.3, 7.3, 10.8 and 14.7 hours of the same night
 TOLERANCE_H = 1e-6  # the same hours sent as minutes differ in the last digits

@@ -30,9 +30,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import le
 
-from appliance.domain.sample import GRAIN_SECONDS, SECOND_US, Grain, source_parts
+from appliance.domain.sample import GRAIN_SECONDS, HOUR_US, SECOND_US, Grain, source_parts
 
-HOUR_US = 3_600 * SECOND_US
 FOR_EVER_US = 1 << 62
 
 Number = float | None

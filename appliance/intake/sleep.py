@@ -17,9 +17,8 @@ from typing import Any
 from appliance.catalog.load import Catalogue
 from appliance.domain.quarantine import Reason
 from appliance.domain.record import Kind
-from appliance.domain.sample import local_day
+from appliance.domain.sample import HOUR_US, local_day
 from appliance.domain.sleep import (
-    HOUR_US,
     LENGTH_DISAGREES,
     LONGEST_H,
     NO_TIMES,

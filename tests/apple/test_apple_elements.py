@@ -31,7 +31,7 @@ def walked(content, size=1 << 20):
         return True
 
     stream = io.BytesIO(content)
-    walk = Walk(lambda wanted: stream.read(min(size, wanted)), take)
+    walk = Walk(lambda wanted: stream.read(min(size, wanted)), take, lambda lines: [(0, lines)])
     for _ in walk.steps():
         pass
     return found, walk

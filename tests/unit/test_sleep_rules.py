@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from appliance.domain.nights import nights_of, sessions_of
 from appliance.domain.priority import default_rank
-from appliance.domain.sample import local_day
-from appliance.domain.sleep import HOUR_US, Hours, Segment, Session, Sessions, SleepStage, StageLine
+from appliance.domain.sample import HOUR_US, local_day
+from appliance.domain.sleep import Hours, Segment, Session, Sessions, SleepStage, StageLine
 from appliance.domain.verdict import Verdict
 from tests.builders import instant, offset_of
 

@@ -9,7 +9,7 @@ The DOCTYPE is skipped and never parsed, so nothing it declares is ever expanded
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from xml.parsers import expat
@@ -48,6 +48,7 @@ _TAG = re.compile(
 
 Read = Callable[[int], bytes]
 Take = Callable[[bytes], bool]
+TakeLines = Callable[[bytes], Iterable[tuple[int, bytes]]]
 
 
 class NoElement(ValueError):
@@ -78,13 +79,16 @@ class Damage(NamedTuple):
 class Walk:
     """One walk through the file. `offset` is how far it has come, `complete` whether the root was closed.
 
-    `take` gets a piece without its opening “<” and returns whether it was a whole element; what it refuses is cut
-    anew, tag by tag, and offered once more. `damage` collects what belongs to no element; the caller empties it.
+    `take_lines` gets whole lines, takes what elements of them it can and yields the stretches between these, each with
+    its place among the bytes, the first even where it is empty. Of these `take` gets one piece at a time, without its
+    opening “<”, and returns whether it was a whole element; what it refuses is cut anew, tag by tag, and offered once
+    more. `damage` collects what belongs to no element; the caller empties it.
     """
 
-    def __init__(self, read: Read, take: Take) -> None:
+    def __init__(self, read: Read, take: Take, take_lines: TakeLines) -> None:
         self._read = read
         self._take = take
+        self._take_of_lines = take_lines
         self.offset = 0
         self.complete = False
         self.damage: list[Damage] = []
@@ -137,7 +141,15 @@ class Walk:
         yield
 
     def _take_lines(self, content: bytes) -> None:
-        """Take the elements of these bytes, which begin with a break. A closing tag belongs to the piece before."""
+        """Take the elements of these bytes, which begin with a break."""
+        for place, stretch in self._take_of_lines(content):
+            if stretch:
+                self._take_pieces(stretch, self.offset + place)
+            if self._stray and place + len(stretch) < len(content):  # an element follows
+                self._settle_stray()
+
+    def _take_pieces(self, content: bytes, place: int) -> None:
+        """Take these bytes one by one. A closing tag belongs to the piece before."""
         pieces: list[bytes] = []
         add, take = pieces.append, self._take
         is_closed = True
@@ -148,7 +160,7 @@ class Walk:
             else:
                 add(piece)
                 is_closed = False
-        place = self.offset + content.startswith(b"\r")
+        place += content.startswith(b"\r")
         for piece in pieces:
             if take(piece):
                 if self._stray:

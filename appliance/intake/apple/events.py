@@ -13,7 +13,8 @@ from appliance.catalog.rows import Category
 from appliance.domain.localday import instant
 from appliance.domain.quarantine import Reason
 from appliance.domain.record import Kind, Record, natural_identity
-from appliance.domain.sleep import HOUR_US, LONGEST_H, Segment
+from appliance.domain.sample import HOUR_US
+from appliance.domain.sleep import LONGEST_H, Segment
 from appliance.intake.apple.lanes import Lane, LaneReader, SetAside, Times
 from appliance.intake.fields import RecordContext, Unreadable
 from appliance.intake.heart_notifications import read_heart_notification

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -18,13 +17,14 @@ from appliance.domain.text import storable, storable_text
 from appliance.domain.whereabouts import Whereabouts
 from appliance.intake.apple.archive import Archive, Member, Stream
 from appliance.intake.apple.ecgs import EcgReader, is_named_so, without_person
-from appliance.intake.apple.elements import INNER, LONGEST_ATTRIBUTE, Node, NoElement, Walk, parse
+from appliance.intake.apple.elements import INNER, Node, NoElement, Walk, parse
 from appliance.intake.apple.events import EventReader
-from appliance.intake.apple.heartbeats import EMPTY_LIST, USUAL_BEAT, beats_of
+from appliance.intake.apple.heartbeats import beats_from
 from appliance.intake.apple.lanes import NAME_LENGTH, Lane, LaneReader, Lanes
 from appliance.intake.apple.metadata import metadata_of
 from appliance.intake.apple.summaries import SummaryReader
 from appliance.intake.apple.times import LENGTH, Instants, Places
+from appliance.intake.apple.usual import UsualRecords
 from appliance.intake.apple.workouts import WorkoutReader
 from appliance.intake.fields import RecordContext, Unreadable
 from appliance.intake.reading import SAMPLES, Reading
@@ -34,30 +34,9 @@ RECORDS_A_PART = 25_000
 POINTS_A_PART = 50_000  # of routes and voltages
 ECGS_A_PART = 20
 MOST_KEPT_BYTES = 64 << 10  # of one damaged stretch
-MOST_REMEMBERED = 20_000
 
 CATEGORY = "HKCategoryTypeIdentifier"
 DAMAGED = "damaged"
-
-# What stands where in a record's line: creation, start and end follow each other, each as long as every other.
-_CREATED = b' creationDate="'
-_START = b'" startDate="'
-_END = b'" endDate="'
-_VALUE = b'" value="'
-_FIRST = len(_CREATED) + LENGTH
-_START_AT = _FIRST + len(_START)
-_SECOND = _START_AT + LENGTH
-_END_AT = _SECOND + len(_END)
-_TAIL = _END_AT + LENGTH
-
-_PLAIN = bytes(sorted(set(range(0x20, 0x7F)) - set(b'"<&')))
-
-# A device is told with the address it had in memory, which differs from record to record and says nothing.
-_VERSION_AND_DEVICE = re.compile(
-    rb'(?: sourceVersion="[^"<]*+")?(?: device="[^"<]*+")?(?=(?: unit="[^"<]*+")?\Z)'
-)
-
-Ending = tuple[dict[str, Any], str | None]
 
 
 class Part(NamedTuple):
@@ -101,9 +80,7 @@ class ExportReader:
         self._context = RecordContext(catalogue, Timestamps(home.zone))
         self._reading = Reading()
         self._lanes = Lanes()
-        self._by_beginning: dict[bytes, Lane] = {}
-        self._by_short_beginning: dict[bytes, Lane] = {}
-        self._by_ending: dict[bytes, Ending] = {}
+        self._usual = UsualRecords(self._lanes, self._instants)
         self._lane_reader = LaneReader(catalogue, self._places, self._set_aside)
         self._events = EventReader(catalogue, self._lane_reader, self._set_aside, self._context)
         self._workouts = WorkoutReader(archive, self._instants, self._places, self._context)
@@ -117,7 +94,6 @@ class ExportReader:
             "Me": self._read_me,
         }
         self._records = 0
-        self._usual = 0
         self._points = 0
         self._kept = 0
         self._content = b""
@@ -131,12 +107,12 @@ class ExportReader:
         stream = self._archive.open(self._archive.main)
         ecgs = self._archive.ending(".csv")
         total = self._archive.main.size + sum(member.size for member in ecgs)
-        walk = Walk(stream.read, self._take)
+        walk = Walk(stream.read, self._take, self._take_lines)
         for _ in walk.steps():
             self._tell_damage(walk)
             if walk.offset <= skip:
                 self._forget()
-            elif self._records >= RECORDS_A_PART or self._points >= POINTS_A_PART:
+            elif self._records + self._usual.taken >= RECORDS_A_PART or self._points >= POINTS_A_PART:
                 yield self._part(walk.offset, total)
         self._tell_damage(walk)
         self._tell_ending(walk, stream)
@@ -144,28 +120,23 @@ class ExportReader:
         if walk.offset > skip:
             yield self._part(walk.offset, total)
         else:
-            self._count_usual()
             self._forget()
         yield from self._read_ecgs(ecgs, walk.offset, total, skip)
 
     def _part(self, done: int, total: int) -> Part:
         for lane in self._lanes.take_all():
             self._read_lane(lane)
-        self._count_usual()
         reading = self._reading
         self._forget()
         return Part(reading, done, total, self.about.elements.total())
 
-    def _count_usual(self) -> None:
-        self.about.elements["Record"] += self._usual
-        self._usual = 0
-
     def _forget(self) -> None:
+        self.about.elements["Record"] += self._usual.taken
+        self._usual.taken = 0
         self._lanes.take_all()
         if self._lanes.is_crowded:
-            self._lanes = Lanes()
-            self._by_beginning.clear()
-            self._by_short_beginning.clear()
+            self._lanes.forget()
+            self._usual.forget_lanes()
         self._reading = Reading()
         self._records = self._points = 0
 
@@ -180,51 +151,11 @@ class ExportReader:
             for position in range(len(lane)):
                 self._not_read_yet(SAMPLES, lane.type, lane.told(position))
 
+    def _take_lines(self, content: bytes) -> Iterable[tuple[int, bytes]]:
+        return self._usual.take(content)
+
     def _take(self, piece: bytes) -> bool:
-        """Take one element without its opening “<”; return whether it was one.
-
-        A record that stands there exactly as Apple writes them is cut at fixed places and not parsed.
-        """
-        at = piece.find(_CREATED)
-        if (
-            at < 0
-            or piece[at + _FIRST : at + _START_AT] != _START
-            or piece[at + _SECOND : at + _END_AT] != _END
-            or len(piece) > LONGEST_ATTRIBUTE
-            or (lane := self._by_beginning.get(piece[:at]) or self._lane_beginning(piece[:at])) is None
-        ):
-            return self._take_any(piece)
-        tail = at + _TAIL
-        value: bytes | None
-        if piece.startswith(_VALUE, tail):
-            end = piece.find(b'"', tail + len(_VALUE))
-            value, quotes = piece[tail + len(_VALUE) : end], 8
-        elif piece.startswith(b'"', tail):
-            value, quotes, end = None, 6, tail
-        else:
-            return self._take_any(piece)
-        # Nothing in these attributes is damaged or stands for another: a parser would read them as they are.
-        if piece[at : end + 1].translate(None, _PLAIN) != b'"' * quotes:
-            return self._take_any(piece)
-        ending = piece[end + 1 :]
-        start, finish = piece[at + _START_AT : at + _SECOND], piece[at + _END_AT : tail]
-        if ending != b"/>":
-            known = self._by_ending.get(ending) or self._read_ending(ending, start)
-            if known is None:
-                return self._take_any(piece)
-            extra, zone = known
-            if extra:
-                lane.extra[len(lane.start)] = extra
-            if zone:
-                lane.zones[len(lane.start)] = zone
-        lane.start.append(start)
-        lane.end.append(finish)
-        lane.value.append(value)
-        self._records += 1
-        self._usual += 1
-        return True
-
-    def _take_any(self, piece: bytes) -> bool:
+        """Take one element without its opening “<”; return whether it was one."""
         found = piece.split(None, 1)[0] if piece else b""
         if not found or found.rstrip(b"/>") in INNER:
             return False
@@ -236,62 +167,6 @@ class ExportReader:
         self._content = piece
         self._read_element(node)
         return True
-
-    def _lane_beginning(self, beginning: bytes) -> Lane | None:
-        """Return the lane of records that begin so, None where these are no plain attributes of a record.
-
-        A beginning holds a device, and so a memory address of which there are many; what counts is remembered twice.
-        """
-        short = _VERSION_AND_DEVICE.sub(b"", beginning, 1)
-        lane = self._by_short_beginning.get(short)
-        if lane is None:
-            try:
-                told = parse(b"<" + short + b"/>")
-            except NoElement:
-                return None
-            if (
-                told.mended
-                or told.name != "Record"
-                or not told.attributes.get("type")
-                or told.attributes.keys() - {"type", "sourceName", "unit"}
-            ):
-                return None
-            lane = self._lanes.lane(told.attributes)
-            self._by_short_beginning[short] = lane
-        if len(self._by_beginning) > MOST_REMEMBERED:
-            self._by_beginning.clear()
-        self._by_beginning[beginning] = lane
-        return lane
-
-    def _read_ending(self, ending: bytes, start: bytes) -> Ending | None:
-        """Return what follows a record's attributes: its metadata. None where it is not all of the usual shape."""
-        rest, count = ending, 0
-        if EMPTY_LIST[:20] in ending:
-            rest, count = USUAL_BEAT.subn(b"", ending)
-            rest = rest.replace(EMPTY_LIST, b"")
-        try:
-            told = parse(b"<Record" + rest)
-        except NoElement:
-            return None
-        if told.mended or told.attributes or any(child.name != "MetadataEntry" for child in told.children):
-            return None
-        extra, zone = metadata_of(told.children)
-        if not count:
-            if len(self._by_ending) > MOST_REMEMBERED:
-                self._by_ending.clear()
-            self._by_ending[ending] = found = extra, zone
-            return found
-        beats = [
-            (rate.decode("ascii", "replace"), clock.decode("utf-8", "replace"))
-            for rate, clock in USUAL_BEAT.findall(ending)
-        ]
-        return extra | self._beats(beats, start), zone
-
-    def _beats(self, beats: list[tuple[str, str]], start: bytes) -> dict[str, Any]:
-        try:
-            return beats_of(beats, self._instants.read(start))
-        except BadTimestamp:
-            return {}  # the record itself will be set aside for it
 
     def _read_element(self, node: Node) -> None:
         name = node.name
@@ -328,7 +203,7 @@ class ExportReader:
             for beat in each.children
         ]
         if beats:
-            extra |= self._beats(beats, start.encode())
+            extra |= beats_from(beats, start.encode(), self._instants)
         lane.add(start.encode(), end.encode(), None if value is None else value.encode(), extra, zone)
         self._records += 1
 

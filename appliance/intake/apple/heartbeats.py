@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.domain.sample import SECOND_US
 from appliance.intake.fields import Unreadable, finite_number
+from appliance.intake.timestamps import BadTimestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from appliance.intake.apple.times import Instants
 
 BEATS = "beats"
 # As the phone writes them; what is left of a list without its beats is read as any other metadata.
@@ -50,6 +53,14 @@ def beats_of(beats: Sequence[tuple[str, str]], start: int) -> dict[str, Any]:
     first = (clocks[0] - start // (SECOND_US // 1000)) % _QUARTER_MS
     first = first - _QUARTER_MS if first >= _QUARTER_MS // 2 else first
     return {BEATS: {"at_ms": [first + (clock - clocks[0]) % _DAY_MS for clock in clocks], "bpm": rates}}
+
+
+def beats_from(beats: Sequence[tuple[str, str]], start: bytes, instants: Instants) -> dict[str, Any]:
+    """Return the same for a start as the file spells it; none where that is no date, for which the record is set aside."""
+    try:
+        return beats_of(beats, instants.read(start))
+    except BadTimestamp:
+        return {}
 
 
 def _milliseconds(text: str) -> int | None:

@@ -33,7 +33,7 @@ _NUMBERS = re.compile(rb"(?:[+-]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?+\d{1,3}+)?
 SetAside = Callable[[str, str, Reason, str, Any], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lane:
     """Records alike in type, source and unit, as columns of the file's own bytes.
 
@@ -253,6 +253,10 @@ class Lanes:
         if lane is None:
             lane = self._lanes[key] = Lane(*key)
         return lane
+
+    def forget(self) -> None:
+        """Forget every lane."""
+        self._lanes.clear()
 
     @property
     def is_crowded(self) -> bool:

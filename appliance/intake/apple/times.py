@@ -13,24 +13,25 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from appliance.domain.localday import day_number, day_start_us
-from appliance.domain.sample import SECOND_US
+from appliance.domain.sample import HOUR_US, SECOND_US
 from appliance.domain.whereabouts import Whereabouts
 from appliance.intake.timestamps import EARLIEST_YEAR, LATEST_YEAR, MAX_OFFSET_S, BadTimestamp, Timestamps
 
 LENGTH = len("2026-10-01 08:00:00 +0200")
 MOST_KNOWN = 400_000
 
-_PARTS = struct.Struct(f"10s{LENGTH - 10}s")
-_DAY = re.compile(rb"\d{4}-\d\d-\d\d")
-_CLOCK = re.compile(rb" ([01]\d|2[0-3]):([0-5]\d):([0-5]\d) ([+-])(\d\d)([0-5]\d)")
+# Cut between hours and minutes, so that of a year of seconds there are twelve thousand different parts.
+_PARTS = struct.Struct(f"13s{LENGTH - 13}s")
+_HOUR = re.compile(rb"(\d{4}-\d\d-\d\d) ([01]\d|2[0-3])")
+_CLOCK = re.compile(rb":([0-5]\d):([0-5]\d) ([+-])(\d\d)([0-5]\d)")
 
 
 class Instants:
-    """Reads columns of dates; remembers days and times of day it has met."""
+    """Reads columns of dates; remembers hours, and the minutes and seconds within them, that it has met."""
 
     def __init__(self) -> None:
         self._timestamps = Timestamps(ZoneInfo("UTC"))
-        self._days = _Days()
+        self._hours = _Hours()
         self._clocks = _Clocks()
 
     def read(self, text: bytes) -> int:
@@ -39,43 +40,46 @@ class Instants:
 
     def column(self, texts: Sequence[bytes]) -> list[int]:
         """Return dates of `LENGTH` bytes each as µs since 1970 UTC. Raises `BadTimestamp` if one is spelt otherwise."""
-        days, clocks = self._days, self._clocks
+        hours, clocks = self._hours, self._clocks
         joined = b"".join(texts)
         if len(joined) != LENGTH * len(texts):
             raise BadTimestamp("not in the usual spelling")
-        return [days[day] + clocks[clock] for day, clock in _PARTS.iter_unpack(joined)]
+        return [hours[hour] + clocks[clock] for hour, clock in _PARTS.iter_unpack(joined)]
 
 
-class _Days(dict[bytes, int]):
-    """Midnights in UTC."""
+class _Hours(dict[bytes, int]):
+    """Beginnings of hours, as if told in UTC."""
 
     def __missing__(self, key: bytes) -> int:
-        if not _DAY.fullmatch(key):
+        found = _HOUR.fullmatch(key)
+        if not found:
             raise BadTimestamp("not in the usual spelling")
         try:
-            day = date.fromisoformat(key.decode())
+            day = date.fromisoformat(found[1].decode())
         except ValueError as error:
             raise BadTimestamp("there is no such day") from error
         if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
             raise BadTimestamp(f"the year {day.year} is out of range")
-        self[key] = found = day_start_us(day_number(day))
-        return found
+        if len(self) > MOST_KNOWN:
+            self.clear()
+        self[key] = at = day_start_us(day_number(day)) + int(found[2]) * HOUR_US
+        return at
 
 
 class _Clocks(dict[bytes, int]):
-    """Times of day with their offset, as µs from the midnight in UTC."""
+    """Minutes and seconds with their offset, as µs from the hour in UTC."""
 
     def __missing__(self, key: bytes) -> int:
         found = _CLOCK.fullmatch(key)
         if not found:
             raise BadTimestamp("not in the usual spelling")
-        hours, minutes, seconds, east_hours, east_minutes = map(int, found.group(1, 2, 3, 5, 6))
-        offset = (east_hours * 3_600 + east_minutes * 60) * (-1 if found[4] == b"-" else 1)
+        minutes, seconds, east_hours, east_minutes = map(int, found.group(1, 2, 4, 5))
+        offset = (east_hours * 3_600 + east_minutes * 60) * (-1 if found[3] == b"-" else 1)
         if abs(offset) > MAX_OFFSET_S:
             raise BadTimestamp("there is no such offset from UTC")
         if len(self) > MOST_KNOWN:
             self.clear()
-        self[key] = at = (hours * 3_600 + minutes * 60 + seconds - offset) * SECOND_US
+        self[key] = at = (minutes * 60 + seconds - offset) * SECOND_US
         return at
 
 
