@@ -100,7 +100,8 @@ class Walk:
         """Go through the file, some elements a step. Raises `NoElement` when it has no root of ours."""
         held = self._after_prologue()
         if held.startswith((_BREAK, b"\r" + _BREAK)):
-            yield from self._by_lines(held)
+            self.offset += held.startswith(b"\r")
+            yield from self._by_lines(held.removeprefix(b"\r"))
         else:
             yield from self._by_tags(_Held(self._read, held, self.offset))
 
@@ -153,14 +154,13 @@ class Walk:
         pieces: list[bytes] = []
         add, take = pieces.append, self._take
         is_closed = True
-        for piece in content.removeprefix(b"\r").removeprefix(_BREAK).split(_BREAK):
+        for piece in content.removeprefix(_BREAK).split(_BREAK):
             if piece.startswith(b"/") and not is_closed:
                 pieces[-1] += _BREAK + piece
                 is_closed = True
             else:
                 add(piece)
                 is_closed = False
-        place += content.startswith(b"\r")
         for piece in pieces:
             if take(piece):
                 if self._stray:

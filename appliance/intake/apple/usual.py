@@ -23,7 +23,7 @@ MOST_REMEMBERED = 20_000
 
 # Beginning, creation, start, end, value and ending. A closing tag on a line of its own belongs to the line before.
 _RECORDS = re.compile(
-    rb'\r?+\n <(Record type="[^"]*+" sourceName="[^"]*+"'
+    rb'\n <(Record type="[^"]*+" sourceName="[^"]*+"'
     rb'(?: sourceVersion="[^"]*+")?+(?: device="[^"]*+")?+(?: unit="[^"]*+")?+)'
     rb' creationDate="([^"]{25})" startDate="([^"]{25})" endDate="([^"]{25})"(?: value="([^"]*+)")?+'
     rb"(/>|>\r?+(?:\n  [^\n]*+)*+\n </Record>)\r?+(?=\n <[^/]|\Z)"
