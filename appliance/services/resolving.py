@@ -146,8 +146,7 @@ def load_strands(
         received = uploads.received_instants(connection, person_id, upload_ids)
         for metric in contested:
             strands[metric] = [
-                replace(
-                    strand,
+                strand._replace(
                     rows=replace(strand.rows, told=[received[n] for n in found[strand.series_id].upload_id]),
                 )
                 for strand in strands[metric]

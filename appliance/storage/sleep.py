@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, text
 from appliance.domain.localday import instant, microseconds
 from appliance.domain.record import Kind
 from appliance.domain.sleep import Segment, Session, SleepStage
+from appliance.storage.database import driver_connection
 from appliance.storage.tables import record, sleep_segment
 
 
@@ -99,34 +100,37 @@ def write_segments(
         )
     told = list(new)
     if told:
-        connection.execute(
-            _WRITE_SEGMENTS,
-            {
-                "person": person_id,
-                "sources": [segment.source for segment in told],
-                "stages": [segment.stage.value for segment in told],
-                "starts": [segment.start for segment in told],
-                "ends": [segment.end for segment in told],
-                "offsets": [segment.offset for segment in told],
-                # Arrays of arrays must be of one length, so each set of flags travels as one text.
-                "flags": [",".join(segment.flags) for segment in told],
-                "uploads": [segment.upload_id for segment in told],
-            },
-        )
+        with (
+            driver_connection(connection).cursor() as cursor,
+            cursor.copy(f"COPY sleep_segment ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT binary)") as copy,
+        ):
+            copy.set_types(list(_COLUMNS.values()))
+            for segment in told:
+                copy.write_row(
+                    (
+                        person_id,
+                        segment.source,
+                        segment.stage.value,
+                        instant(segment.start, 0),
+                        instant(segment.end, 0),
+                        segment.offset,
+                        list(segment.flags),
+                        segment.upload_id,
+                    )
+                )
 
 
-# Columns as arrays: a row of parameters for each segment would cost some ten times as much.
-_WRITE_SEGMENTS = text(
-    """
-    INSERT INTO sleep_segment (person_id, source, stage, start_at, end_at, utc_offset, flags, upload_id)
-    SELECT :person, new.source, new.stage, timestamptz 'epoch' + new.start * interval '1 microsecond',
-           timestamptz 'epoch' + new.finish * interval '1 microsecond', new.utc_offset,
-           string_to_array(new.flags, ','), new.upload_id
-    FROM unnest(CAST(:sources AS text[]), CAST(:stages AS text[]), CAST(:starts AS bigint[]), CAST(:ends AS bigint[]),
-                CAST(:offsets AS integer[]), CAST(:flags AS text[]), CAST(:uploads AS bigint[]))
-        AS new(source, stage, start, finish, utc_offset, flags, upload_id)
-    """
-)
+# Binary rows say of what type each field is.
+_COLUMNS = {
+    "person_id": "int8",
+    "source": "text",
+    "stage": "text",
+    "start_at": "timestamptz",
+    "end_at": "timestamptz",
+    "utc_offset": "int4",
+    "flags": "text[]",
+    "upload_id": "int8",
+}
 
 
 def latest_start(connection: Connection, person_id: int, before: datetime) -> datetime | None:
