@@ -1,6 +1,7 @@
 """`python -m appliance` is the `hearthbeat` command."""
 
-from appliance.cli import main
-
 if __name__ == "__main__":
+    # Only here: the process that reads an export imports this module too, and needs nothing of the command.
+    from appliance.cli import main
+
     main()

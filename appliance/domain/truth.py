@@ -28,8 +28,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from operator import le
-from typing import NamedTuple
+from operator import itemgetter, le
+from typing import Any, NamedTuple
 
 from appliance.domain.sample import GRAIN_SECONDS, HOUR_US, SECOND_US, Grain, source_parts
 
@@ -305,6 +305,14 @@ def _hours_of_one(rule: Rule, told: Told) -> Hours:
             _or_value(rows.maximum, rows.value),
             [1] * len(rows),
         )
+    if not rows.minimum and not rows.maximum and None not in rows.value:
+        parts: list[Any] = [
+            rows.value[b:e] for b, e in pairwise(edges)
+        ]  # each of an hour, and of numbers alone
+        lows, highs = list(map(min, parts)), list(map(max, parts))
+        fold = max if rule.aggregate == "max" else _FOLDS.get(rule.aggregate)
+        folded = list(map(fold, parts)) if fold else [None] * len(parts)
+        return Hours(starts, folded, lows, highs, list(map(len, parts)))
     columns = [
         _aggregate_columns(rule, rows.value[b:e], rows.minimum[b:e], rows.maximum[b:e])
         for b, e in pairwise(edges)
@@ -383,16 +391,22 @@ def _aggregate_columns(
     if rule.aggregate == "max":
         result = highest
     elif known:
-        match rule.aggregate:
-            case "sum" if shares:
-                result = math.fsum(v * s for v, s in zip(value, shares, strict=True) if v is not None)
-            case "sum":
-                result = math.fsum(known)
-            case "avg":
-                result = math.fsum(known) / len(known)
-            case "last":
-                result = known[-1]
+        if rule.aggregate == "sum" and shares:
+            result = math.fsum(v * s for v, s in zip(value, shares, strict=True) if v is not None)
+        elif fold := _FOLDS.get(rule.aggregate):
+            result = fold(known)
     return result, lowest, highest
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return math.fsum(numbers) / len(numbers)
+
+
+_FOLDS: dict[str | None, Callable[[Sequence[float]], float]] = {
+    "sum": math.fsum,
+    "avg": _mean,
+    "last": itemgetter(-1),
+}
 
 
 def _told_only(numbers: Sequence[Number]) -> Sequence[float]:
