@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from appliance.domain.sample import Batch, Grain, Stored
+from appliance.domain.sample import SECOND_US, Batch, Grain, Stored
 
 TOLERANCE = 1e-9  # relative; the same reading sent once in kJ and once in kcal differs in the last digits
 
@@ -65,22 +65,21 @@ def judge(batch: Batch, held: Stored | None, upload_id: int) -> Judgement:
         _place_twins(batch, held)
     survivors: Iterable[int] = range(count)
     if len(set(batch.start)) == count:
-        if not held:
-            return Judgement([Verdict.STORED] * count, insert=list(survivors))
-        if _is_held_as_it_is(batch, held):
+        if held and _is_held_as_it_is(batch, held):
             return Judgement([Verdict.UNCHANGED] * count)
         judgement = Judgement([Verdict.STORED] * count)
     else:
         judgement = Judgement([Verdict.UNCHANGED] * count)
         survivors = _settle_repeats(batch, judgement.verdicts, upload_id)
-    place = {start: n for n, start in enumerate(held.start)} if held else {}
+    if not held:
+        judgement.insert = list(survivors)
+        for position in judgement.insert:
+            judgement.verdicts[position] = Verdict.STORED
+        return judgement
+    place = {start: n for n, start in enumerate(held.start)}
     for position in survivors:
         n = place.get(batch.start[position])
-        verdict = (
-            Verdict.STORED
-            if n is None or held is None
-            else _against(batch, position, _rival(held, n), upload_id)
-        )
+        verdict = Verdict.STORED if n is None else _against(batch, position, _rival(held, n), upload_id)
         judgement.verdicts[position] = verdict
         if verdict is Verdict.STORED:
             judgement.insert.append(position)
@@ -97,9 +96,14 @@ def _place_twins(batch: Batch, held: Stored | None) -> None:
     does not know it; then it takes over the digits that are held, so that a change of units changes nothing, and the
     bounds, which files do not tell.
     """
-    places = _Places(batch, held)
-    if len(set(batch.start)) < len(batch) or not places.held_at.keys().isdisjoint(batch.start):
-        for position in range(len(batch)):
+    starts, places = batch.start, _Places(batch, held)
+    distinct = set(starts)
+    shared = distinct & places.held_at.keys()
+    if len(distinct) < len(batch):
+        shared |= {start for start, count in Counter(starts).items() if count > 1}
+    if shared:
+        seconds = {start // SECOND_US for start in shared}  # nobody is put further away
+        for position in [n for n, start in enumerate(starts) if start // SECOND_US in seconds]:
             places.put(position)
 
 
