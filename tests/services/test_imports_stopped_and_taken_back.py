@@ -63,7 +63,8 @@ def dump(ask):
 @pytest.fixture
 def small_parts(monkeypatch):
     monkeypatch.setattr("appliance.intake.apple.export.RECORDS_A_PART", 20)
-    monkeypatch.setattr("appliance.intake.apple.export.ECGS_A_PART", 1)
+    monkeypatch.setattr("appliance.intake.apple.export.POINTS_A_PART", 1)
+    monkeypatch.setattr("appliance.intake.apple.export.POINTS_A_STEP", 1)
     monkeypatch.setattr("appliance.intake.apple.elements.CHUNK", 4_000)
 
 

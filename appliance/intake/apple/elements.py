@@ -82,7 +82,8 @@ class Walk:
     `take_lines` gets whole lines, takes what elements of them it can and yields the stretches between these, each with
     its place among the bytes, the first even where it is empty. Of these `take` gets one piece at a time, without its
     opening “<”, and returns whether it was a whole element; what it refuses is cut anew, tag by tag, and offered once
-    more. `damage` collects what belongs to no element; the caller empties it.
+    more. `damage` collects what belongs to no element; the caller empties it. `pause` may be set while an element is
+    taken, to have a step end after it: what it refers to is large.
     """
 
     def __init__(self, read: Read, take: Take, take_lines: TakeLines) -> None:
@@ -91,6 +92,7 @@ class Walk:
         self._take_of_lines = take_lines
         self.offset = 0
         self.complete = False
+        self.pause = False
         self.damage: list[Damage] = []
         # Pieces that are no elements by themselves, as they stood, with the break before each.
         self._stray = bytearray()
@@ -126,8 +128,9 @@ class Walk:
             while last > 0 and held[last + 3 : last + 4] in (b"/", b""):  # it ends the element before, or may
                 last = held.rfind(_BREAK, 0, last)
             if last > 0:
-                self._take_lines(held[:last])
-                self.offset += last
+                end_at = self.offset + last
+                yield from self._take_lines(held[:last])
+                self.offset = end_at
                 held = held[last:]
                 yield
             elif len(held) > LONGEST_ELEMENT:
@@ -136,20 +139,22 @@ class Walk:
                 return
         end = _root_end(held)
         self.complete = self.complete or end is not None
-        self._take_lines(held[:end])
+        end_at = self.offset + len(held)
+        yield from self._take_lines(held[:end])
         self._settle_stray()
-        self.offset += len(held)
+        self.offset = end_at
         yield
 
-    def _take_lines(self, content: bytes) -> None:
+    def _take_lines(self, content: bytes) -> Iterator[None]:
         """Take the elements of these bytes, which begin with a break."""
+        begin = self.offset
         for place, stretch in self._take_of_lines(content):
             if stretch:
-                self._take_pieces(stretch, self.offset + place)
+                yield from self._take_pieces(stretch, begin + place)
             if self._stray and place + len(stretch) < len(content):  # an element follows
                 self._settle_stray()
 
-    def _take_pieces(self, content: bytes, place: int) -> None:
+    def _take_pieces(self, content: bytes, place: int) -> Iterator[None]:
         """Take these bytes one by one. A closing tag belongs to the piece before."""
         pieces: list[bytes] = []
         add, take = pieces.append, self._take
@@ -172,6 +177,9 @@ class Walk:
                 if len(self._stray) > LONGEST_ELEMENT:
                     self._settle_stray()
             place += len(_BREAK) + len(piece)
+            if self.pause and not self._stray:
+                self.offset, self.pause = place, False
+                yield
 
     def _settle_stray(self) -> None:
         stray, self._stray = bytes(self._stray), bytearray()
@@ -217,7 +225,8 @@ class Walk:
             if is_settled:
                 self._damaged(held, settled, found.start())
                 settled = place
-            if settled > CHUNK:
+            if settled > CHUNK or (self.pause and settled):
+                self.pause = False
                 held.drop(settled)
                 place, settled = place - settled, 0
                 self.offset = max(self.offset, held.offset)

@@ -32,7 +32,7 @@ from appliance.intake.timestamps import BadTimestamp, Timestamps
 
 RECORDS_A_PART = 25_000
 POINTS_A_PART = 50_000  # of routes and voltages
-ECGS_A_PART = 20
+POINTS_A_STEP = 10_000  # lines that take no room may refer to routes that do
 MOST_KEPT_BYTES = 64 << 10  # of one damaged stretch
 
 CATEGORY = "HKCategoryTypeIdentifier"
@@ -94,7 +94,8 @@ class ExportReader:
             "Me": self._read_me,
         }
         self._records = 0
-        self._points = 0
+        self._points = self._points_of_step = 0
+        self._walk: Walk | None = None
         self._kept = 0
         self._content = b""
 
@@ -107,8 +108,9 @@ class ExportReader:
         stream = self._archive.open(self._archive.main)
         ecgs = self._archive.ending(".csv")
         total = self._archive.main.size + sum(member.size for member in ecgs)
-        walk = Walk(stream.read, self._take, self._take_lines)
+        self._walk = walk = Walk(stream.read, self._take, self._take_lines)
         for _ in walk.steps():
+            self._points_of_step = 0
             self._tell_damage(walk)
             if walk.offset <= skip:
                 self._forget()
@@ -233,7 +235,11 @@ class ExportReader:
             self._set_aside(kind, kind, Reason.BAD_TIMESTAMP, why, told or self._as_told())
             return
         self._reading.records.setdefault(kind, []).append(record)
-        self._points += sum(len(track.at) for track in record.tracks)
+        points = sum(len(track.at) for track in record.tracks)
+        self._points += points
+        self._points_of_step += points
+        if self._walk is not None:
+            self._walk.pause |= self._points_of_step >= POINTS_A_STEP
         self._records += 10  # each is a statement of its own
 
     def _read_date(self, node: Node) -> None:
@@ -267,7 +273,7 @@ class ExportReader:
                 self._set_aside(
                     Kind.ECG, Kind.ECG, Reason.WRONG_SHAPE, why, {"file": storable_text(member.name)}
                 )
-            if self._reading.received[Kind.ECG] >= ECGS_A_PART:
+            if self._points >= POINTS_A_PART:
                 yield self._part(done, total)
         if self._reading.received:
             yield self._part(done, total)
