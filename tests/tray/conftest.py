@@ -178,10 +178,13 @@ def _ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
 @contextmanager
 def _x_server() -> Iterator[str]:
     size = f"{SCREEN[0]}x{SCREEN[1]}x24"
+    # Whenever its last client leaves, as each look at the screen does, the server would begin anew, and turn away a
+    # panel that is just connecting.
+    words = ["-screen", "0", size, "-nolisten", "tcp", "-noreset"]
     for _ in range(5):  # two servers that start at once may want the same number; then one of them ends
         read, write = os.pipe()
         server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(write), *words],
             pass_fds=(write,),
             stderr=subprocess.DEVNULL,
         )
@@ -209,7 +212,7 @@ def _bus(home: Path, variables: dict[str, str]) -> Iterator[str]:
 
 @contextmanager
 def _shown_panel(desktop: Desktop) -> Iterator[None]:
-    """A panel that is on the screen; one that waits in vain for its settings' service, on a busy machine, is begun anew."""
+    """A panel that is on the screen; one that does not come, on a busy machine, is begun anew."""
     for attempt in range(1, PANELS + 1):
         with (desktop.home / "panel.log").open("a") as said:
             panel = subprocess.Popen(
@@ -217,7 +220,11 @@ def _shown_panel(desktop: Desktop) -> Iterator[None]:
             )
         with _ended(panel):
             try:
-                wait_until(lambda: desktop.screen().getpixel((400, 16)) != (0, 0, 0), within_s=40)
+                wait_until(
+                    lambda p=panel: p.poll() is not None or desktop.screen().getpixel((400, 16)) != (0, 0, 0),
+                    within_s=20,
+                )
+                assert panel.poll() is None, (desktop.home / "panel.log").read_text()
             except AssertionError:
                 if attempt == PANELS:
                     raise
