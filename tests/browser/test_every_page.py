@@ -15,6 +15,7 @@ WHOLE = [{"include": ["html"]}, None]
 # contrast of every text is what takes longest of all.
 COLOURS = [{"exclude": ["li:nth-child(n + 7)", "tr:nth-child(n + 7)"]}, ["color-contrast"]]
 SIDEWAYS = "document.documentElement.scrollWidth > innerWidth"
+pytestmark = pytest.mark.timeout(600)  # some forty pages, on a machine that may be busy
 
 
 @pytest.mark.parametrize(

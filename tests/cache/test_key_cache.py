@@ -71,7 +71,7 @@ def test_an_hour_that_comes_twice_stays_the_one_it_was(keys, fold):
     assert keys.get("ab12CD").key.last_used_at.timestamp() == used_at.timestamp()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(stored=stored_keys)
 def test_every_key_round_trips(keys, raw, stored):
     raw.flushall()

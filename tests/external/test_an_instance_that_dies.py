@@ -95,7 +95,7 @@ def test_what_a_killed_instance_was_working_on_is_neither_lost_nor_locked(pair):
 
     phone = RealPhone(pair.b.url, key)
     assert phone.post(steps_only(Stretch(0, 60)), **BY_THE_MINUTE)[0] == 200, "at once, not after a time-out"
-    wait_until(lambda: locks_on_people(pair) == [], within_s=5)
+    wait_until(lambda: locks_on_people(pair) == [])
 
     # What was kept but not answered waits for its time; here that has come.
     pair.shared.ask("UPDATE upload SET due_at = now() WHERE state = 'received'")
