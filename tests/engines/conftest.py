@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -27,18 +26,6 @@ def environment():
 @pytest.fixture(scope="session")
 def account():
     return engine_account("hearthbeat")
-
-
-@pytest.fixture
-def eventually():
-    def wait(condition, *, within_s=5.0):
-        deadline = time.monotonic() + within_s
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"not so after {within_s} s"
-            time.sleep(0.01)
-        return found
-
-    return wait
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -21,6 +22,7 @@ from appliance.engines.places import run_folder
 from appliance.engines.postgres import EmbeddedPostgres
 from appliance.engines.programs import Version
 from appliance.foundation.errors import AlreadyRunning, DataFolderNewer, EngineFailed, HostError
+from tests.fixtures.waiting import has_ended
 
 AS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root runs engines under another account")
@@ -110,7 +112,10 @@ def test_text_is_utf8_and_sorted_by_the_builtin_locale(postgres):
 def test_nothing_listens_on_tcp(postgres):
     server = psutil.Process(postgres.process.pid)
     for process in (server, *server.children(recursive=True)):
-        assert not process.net_connections(kind="inet")
+        with contextlib.suppress(
+            psutil.NoSuchProcess
+        ):  # those that served the first connections are just ending
+            assert not process.net_connections(kind="inet")
 
 
 def test_values_of_failed_statements_stay_out_of_the_log(postgres):
@@ -151,7 +156,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(supervised, engine_processes,
     assert all(process.is_running() for process in engines.values())
     supervisor.kill()
     supervisor.wait()
-    eventually(lambda: not engine_processes(), within_s=5)
+    eventually(lambda: not engine_processes(), within_s=60)  # Postgres writes what it has in memory
     new_postgres().start()
 
 
@@ -165,12 +170,12 @@ def test_an_orphan_is_stopped_by_the_next_start(supervised, new_postgres, eventu
     engine = new_postgres()
     assert engine.answers()
     engine.start()
-    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(orphan)
     assert engine.process.pid != orphan.pid
     assert "received fast shutdown request" in engine.last_lines(100)
     valkey = engines["valkey"]
     valkey.kill()
-    eventually(lambda: not valkey.is_running() or valkey.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: has_ended(valkey))
 
 
 def test_an_orphan_is_known_even_where_its_folder_cannot_be_seen(supervised, new_postgres, monkeypatch):
@@ -186,7 +191,7 @@ def test_an_orphan_is_known_even_where_its_folder_cannot_be_seen(supervised, new
         patch.setattr(psutil.Process, "cwd", hidden)
         engine = new_postgres()
         engine.start()
-    assert not engines["postgres"].is_running() or engines["postgres"].status() == psutil.STATUS_ZOMBIE
+    assert has_ended(engines["postgres"])
     assert engine.answers()
 
 

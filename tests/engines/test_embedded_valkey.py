@@ -9,6 +9,7 @@ import redis
 
 from appliance.engines.valkey import EmbeddedValkey
 from appliance.foundation.errors import AlreadyRunning, EngineFailed, HostError
+from tests.fixtures.waiting import has_ended
 
 
 @pytest.fixture
@@ -77,12 +78,12 @@ def test_an_orphan_is_stopped_by_the_next_start(
             patch.setattr(psutil.Process, "cwd", hidden)
         engine.start()
     try:
-        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+        assert has_ended(orphan)
         assert engine.answers()
     finally:
         engine.stop()
         engines["postgres"].terminate()
-        eventually(lambda: not engines["postgres"].is_running(), within_s=10)
+        eventually(lambda: has_ended(engines["postgres"]), within_s=60)
 
 
 def test_a_server_that_stops_at_once_says_why(folder):

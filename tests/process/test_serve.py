@@ -89,7 +89,7 @@ def test_what_was_acknowledged_survives_a_kill(start_program, data_dir):
     assert phone.post(BODY)[0] == 200
     program.process.kill()
     program.process.wait()
-    wait_until(lambda: not engines_of(data_dir), within_s=5)
+    wait_until(lambda: not engines_of(data_dir), within_s=60)  # Postgres writes what it has in memory
     told = hearthbeat("status", "--json", data_dir=data_dir, check=False)
     assert (told.returncode, json.loads(told.stdout)["running"]) == (3, False)
 
