@@ -18,7 +18,13 @@ THREADS = 2
 
 
 @pytest.fixture
-def talks(tmp_path, monkeypatch):
+def idle_s():
+    """How long one may be idle; a test that is not about that says so much that nobody is."""
+    return 1
+
+
+@pytest.fixture
+def talks(tmp_path, monkeypatch, idle_s):
     """Serve `/` at once and `/much` without an end; return how to open a connection, and who is still reading."""
     app = Flask("slow")
     reading = set()
@@ -40,7 +46,7 @@ def talks(tmp_path, monkeypatch):
 
         return Response(pieces())
 
-    monkeypatch.setattr(server, "_IDLE_S", 1)
+    monkeypatch.setattr(server, "_IDLE_S", idle_s)
     monkeypatch.setattr(server, "_STUCK_S", 0.5)
     monkeypatch.setattr(server, "_CONNECTIONS_OF_ONE", 60)
     serving = server.Server(
@@ -115,7 +121,8 @@ def test_one_that_sends_little_by_little_but_fast_enough_is_served(talks, monkey
     assert answer_of(wire, b"\r\n").endswith(b"hello")
 
 
-def test_those_that_ask_for_much_and_take_nothing_give_their_threads_back(talks):
+def test_those_that_ask_for_much_and_take_nothing_give_their_threads_back(talks, monkeypatch):
+    monkeypatch.setattr(server, "_STUCK_S", 2)  # both are at it at once for a while
     dial, reading = talks
     for _ in range(THREADS):
         dial().sendall(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -124,6 +131,7 @@ def test_those_that_ask_for_much_and_take_nothing_give_their_threads_back(talks)
     wait_until(lambda: not reading, within_s=20)
 
 
+@pytest.mark.parametrize("idle_s", [60])
 def test_one_address_cannot_take_every_connection(talks):
     dial, _ = talks
     many = [dial() for _ in range(80)]
@@ -140,8 +148,8 @@ def test_one_that_vanishes_in_the_middle_of_an_answer_gives_its_thread_back(talk
     wait_until(lambda: not reading, within_s=20)
 
 
-def test_one_address_cannot_fill_the_disk_with_bodies_that_never_end(talks, monkeypatch):
-    monkeypatch.setattr(server, "_IDLE_S", 60)
+@pytest.mark.parametrize("idle_s", [60])
+def test_one_address_cannot_fill_the_disk_with_bodies_that_never_end(talks):
     dial, _ = talks
     size = 2**20
     head = f"POST /api/v1/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()

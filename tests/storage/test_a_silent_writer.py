@@ -8,7 +8,7 @@ from appliance.storage.database import Database, lock_person
 
 
 def test_a_writer_that_falls_silent_loses_its_lock_and_is_told_why(database_url, monkeypatch):
-    monkeypatch.setattr(databases, "SILENT_WRITER_MS", 200)
+    monkeypatch.setattr(databases, "SILENT_WRITER_MS", 1_000)
     frozen, other = Database(database_url), Database(database_url)
     with pytest.raises(DatabaseUnavailable, match="gave up waiting"):
         fall_silent(frozen, other)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import struct
 import threading
-import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from appliance.domain.truth import Day, Hours
 from appliance.storage import people, rollups, samples, series
 from appliance.storage.database import Database, StatementFailed, lock_person
 from appliance.storage.samples import NewRows, Window
+from tests.fixtures.waiting import wait_until
 
 KEY = SeriesKey("step_count", "Watch", Grain.HOUR, "count")
 EARLIEST, LATEST = (
@@ -67,7 +68,7 @@ def a_series(database):
         return person.person_id, series.add(connection, person.person_id, [KEY])[KEY].series_id
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(batch=batches(), data=st.data())
 def test_samples_come_back_as_they_were_written(database, a_series, batch, data):
     person_id, series_id = a_series
@@ -131,7 +132,7 @@ def test_a_window_holds_its_edges_and_nothing_beyond(database, a_series):
         assert samples.held(connection, person_id + 1, windows) == {}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     hours=st.lists(st.tuples(*[st.one_of(st.none(), numbers)] * 3, st.integers(0, 2**31 - 1)), max_size=25),
     number=st.integers(-25_567, 47_846),
@@ -171,30 +172,32 @@ def test_forgotten_days_are_gone_and_no_others(database, a_series, ask):
     assert [number for metric, number in left if metric == "step_count"] == [20_000, 20_002, 20_004]
 
 
-def test_writers_of_one_person_wait_for_each_other_and_others_do_not(database_url):
+def test_writers_of_one_person_wait_for_each_other_and_others_do_not(database_url, ask):
     database = Database(database_url)
     diary = []
-    entered = threading.Event()
+    go_on = threading.Event()
 
-    def write(name, person_id, hold_s):
+    def write(name, person_id):
         with database.transaction() as connection:
             lock_person(connection, person_id)
             diary.append(f"{name} in")
-            entered.set()
-            time.sleep(hold_s)
+            if name == "first":
+                assert go_on.wait(60)
             diary.append(f"{name} out")
 
-    first = threading.Thread(target=write, args=("first", 1, 0.4))
-    first.start()
-    entered.wait(5)
-    others = [threading.Thread(target=write, args=word) for word in (("second", 1, 0), ("stranger", 2, 0))]
-    for thread in others:
-        thread.start()
-    for thread in (first, *others):
-        thread.join(10)
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(write, "first", 1)
+        wait_until(lambda: diary)
+        second = threads.submit(write, "second", 1)
+        wait_until(
+            lambda: ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == [(1,)]
+        )
+        threads.submit(write, "stranger", 2).result(30)
+        go_on.set()
+        first.result(30)
+        second.result(30)
     database.close()
-    assert diary.index("first out") < diary.index("second in")
-    assert diary.index("stranger out") < diary.index("first out")
+    assert diary == ["first in", "stranger in", "stranger out", "first out", "second in", "second out"]
 
 
 def test_the_lock_ends_with_a_transaction_that_fails(database):
