@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page
 
 # What a mouse could work with and is to be seen now. Of choices of one name only the chosen one is a stop.
@@ -26,6 +27,7 @@ CHARTS = "hb-series, hb-bars, hb-night, hb-heatmap, hb-route, hb-ecg"
 FOCUSED = "document.activeElement"
 
 
+@pytest.mark.timeout(600)  # some forty pages, on a machine that may be busy
 def test_every_part_of_every_page_is_reached_and_every_chart_is_read_by_keys(desk, demo_paths):
     read: set[str] = set()
     for path in demo_paths:
@@ -114,6 +116,9 @@ def test_the_time_shown_is_chosen_by_keys(desk):
     page.get_by_role("link", name="Earlier").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**range=w&end=*")
+    page = desk.go(
+        "/browse/step_count?start=2026-08-10&end=2026-08-16"
+    )  # a month earlier has that day as well
     page.get_by_text("Other days").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")

@@ -35,10 +35,10 @@ def find() -> dict[str, object]:
     finds = Finds()
     ServiceBrowser(listening, SERVICE, finds)
     try:
-        wait_until(lambda: len(finds.names) == 2, within_s=15)
+        wait_until(lambda: len(finds.names) == 2, within_s=30)
         told = {}
-        for name in finds.names:
-            info = listening.get_service_info(SERVICE, name)
+        for name in tuple(finds.names):  # it goes on listening meanwhile
+            info = listening.get_service_info(SERVICE, name, timeout=10_000)
             if info is not None:
                 told[str(info.server).rstrip(".")] = [info.parsed_addresses()[0], info.port]
         return told

@@ -52,8 +52,9 @@ def told(folder: Path, far: list[str]) -> dict[str, object]:
         subprocess.run([*far, "ip", "address", "del", "10.99.0.2/24", "dev", WIRE], check=True)
         subprocess.run([*far, "ip", "address", "add", "10.99.0.3/24", "dev", WIRE], check=True)
         two.ask("look")
-        wait_until(lambda: one.ask("find").get(two.name) == ["10.99.0.3", 8711], within_s=30)
-        moved = one.ask("find")
+        moved = wait_until(
+            lambda: (found := one.ask("find")).get(two.name) == ["10.99.0.3", 8711] and found, within_s=30
+        )
     with announced(folder / "two", 8711, far) as alone:  # the other is away, and still has its name
         again = alone.name
     return {"names": names, "found": found, "moved": moved, "again": again, "asked": asked}
