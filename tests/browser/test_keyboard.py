@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Page
@@ -116,9 +117,10 @@ def test_the_time_shown_is_chosen_by_keys(desk):
     page.get_by_role("link", name="Earlier").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**range=w&end=*")
-    page = desk.go(
-        "/browse/step_count?start=2026-08-10&end=2026-08-16"
-    )  # a month earlier has that day as well
+    end = date.fromisoformat(page.url.rpartition("end=")[2])
+    # A day that every month has, and that has one before it.
+    start = next(day for day in (end - timedelta(days=n) for n in range(6, 11)) if 2 <= day.day <= 28)
+    page = desk.go(f"/browse/step_count?start={start}&end={end}")
     page.get_by_text("Other days").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
