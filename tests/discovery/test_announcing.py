@@ -21,7 +21,7 @@ def test_two_on_one_network_find_each_other_under_names_of_their_own(tmp_path):
         env=environment() | {"HEARTHBEAT_ANNOUNCE": "true"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr

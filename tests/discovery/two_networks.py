@@ -24,7 +24,7 @@ def ip(*words: str) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    other = subprocess.Popen(["unshare", "--net", "sleep", "100"])
+    other = subprocess.Popen(["unshare", "--net", "sleep", "300"])
     here = Path("/proc/self/ns/net").readlink()
     wait_until(lambda: Path(f"/proc/{other.pid}/ns/net").readlink() != here)
     try:

@@ -129,7 +129,7 @@ def crash(
     return killed_at, faults.start(program.data_dir, *options)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_thirty_kills_under_eight_uploaders_lose_and_double_nothing(faults, data_dir, record_property):
     options = ["--limit-requests-per-hour", "1000000"]
     program = faults.start(data_dir, *options)

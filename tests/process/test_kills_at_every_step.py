@@ -24,7 +24,7 @@ from tests.process.conftest import engines_of
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there"),
-    pytest.mark.timeout(600),  # a program that starts again for every step, on a machine that may be busy
+    pytest.mark.timeout(1200),  # a program that starts again for every step, on a machine that may be busy
 ]
 
 FIRST_DAY = when("2026-03-01 00:00")
