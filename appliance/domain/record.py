@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from appliance.domain.verdict import Verdict
+from appliance.domain.verdict import Verdict, as_good_as_same
 
 IDENTITY_LENGTH = 200
 UNKNOWN_TYPE = (
@@ -141,6 +141,22 @@ def judge_record(
     if upload_id < held.upload_id or _tells_less(record, held) or outdone(held, record):
         return Verdict.SUPERSEDED
     return Verdict.REVISED
+
+
+def in_held_digits(told: Any, held: Any) -> Any:
+    """Return content as it is told, with the digits that are held wherever a number is as good as the same.
+
+    Files tell about six digits, in the unit a person has chosen to see.
+    """
+    if isinstance(told, Mapping) and isinstance(held, Mapping):
+        return {name: in_held_digits(each, held.get(name)) for name, each in told.items()}
+    if isinstance(told, list) and isinstance(held, list) and len(told) == len(held):
+        return [in_held_digits(each, was) for each, was in zip(told, held, strict=True)]
+    numbers = type(told) in (int, float) and type(held) in (
+        int,
+        float,
+    )  # and no truth value, which is an int as well
+    return held if numbers and as_good_as_same(told, held) else told
 
 
 def _tells_less(record: Record, held: HeldRecord) -> bool:

@@ -159,7 +159,7 @@ class _Places:
 
 def _is_twin(batch: Batch, position: int, value: float | None, duration: int) -> bool:
     lasts = batch.duration[position]
-    return _as_good_as_same(value, batch.value[position]) and (duration == lasts or not duration or not lasts)
+    return as_good_as_same(value, batch.value[position]) and (duration == lasts or not duration or not lasts)
 
 
 def _take_bounds(batch: Batch, position: int, held: Stored, n: int) -> None:
@@ -200,7 +200,8 @@ def _in_order(value: float | None) -> float:
     return -math.inf if value is None else value
 
 
-def _as_good_as_same(one: float | None, other: float | None) -> bool:
+def as_good_as_same(one: float | None, other: float | None) -> bool:
+    """Whether two numbers agree as far as files tell them."""
     if one is None or other is None:
         return one is other
     return one == other or abs(one - other) <= FILE_TOLERANCE * max(abs(one), abs(other))

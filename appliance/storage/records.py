@@ -16,6 +16,7 @@ from appliance.domain.record import (
     Outdone,
     Record,
     Track,
+    in_held_digits,
     is_told_further,
     judge_record,
 )
@@ -334,6 +335,7 @@ def _judge_addition(
     each: Record, held: HeldRecord, upload_id: int, outdone: Outdone
 ) -> tuple[Verdict, Record]:
     """Decide what becomes of a record that leaves what is held as it is where it tells nothing; return it as it is then."""
+    each = dataclasses.replace(each, content=in_held_digits(each.content, held.content))
     if each.digest == held.digest:
         return Verdict.UNCHANGED, each
     # A day's summary is told whole, and made of numbers alone.

@@ -464,12 +464,11 @@ def received_instants(connection: Connection, person_id: int, upload_ids: set[in
 
 
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
-    """Return how many uploads are not settled, and when the newest of all was received."""
+    """Return how many uploads are not settled, and when the newest was received; an import of the past is none of a phone."""
     row = connection.execute(
         select(
-            func.count().filter(upload.c.state == UploadState.RECEIVED, upload.c.content_type != IMPORTED),
-            func.max(upload.c.received_at),
-        )
+            func.count().filter(upload.c.state == UploadState.RECEIVED), func.max(upload.c.received_at)
+        ).where(upload.c.content_type != IMPORTED)
     ).one()
     return row[0], row[1]
 

@@ -56,6 +56,7 @@ def small_parts(monkeypatch):
 def test_an_export_is_one_upload_whose_receipt_adds_up(services, anna, take):
     run = take()
     assert run.state is ImportState.DONE
+    assert services.health.status().last_upload_at is None  # of a phone
     assert run.counts.stored == run.counts.received - EXPORT.days  # a beat of each day is told twice
     settled = services.uploads.find(anna, run.upload_id)
     assert settled.receipt.status == "processed"
@@ -73,7 +74,7 @@ def test_the_same_file_is_known_at_once(take, held):
 
 
 @pytest.mark.parametrize(
-    "change", [{"offset_h": 1}, {"quirks": frozenset(["kJ"])}, {"quirks": frozenset(["crlf"])}]
+    "change", [{"offset_h": 1}, *({"quirks": frozenset([quirk])} for quirk in ("kJ", "mi", "crlf"))]
 )
 def test_the_same_life_exported_another_time_adds_nothing(take, held, change):
     take()
