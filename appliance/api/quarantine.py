@@ -74,9 +74,8 @@ class QuarantineAnswer(BaseModel):
 def show_quarantine(call: Call) -> Answer:
     """List what is in quarantine, or count it."""
     chosen = {"kind": call.query.kind, "reason": call.query.reason}
-    before = _place(
-        read_cursor(call.query.cursor)
-    )  # a summary needs none, and refuses a wrong one all the same
+    # A summary needs no cursor, and refuses a wrong one all the same.
+    before = _place(read_cursor(call.query.cursor))
     if call.query.summary:
         counts = call.services.quarantine.summary(call.person_id, **chosen)
         return Answer({"items": [], "summary": [_count(row) for row in counts], "next": None})

@@ -152,11 +152,13 @@ def in_held_digits(told: Any, held: Any) -> Any:
         return {name: in_held_digits(each, held.get(name)) for name, each in told.items()}
     if isinstance(told, list) and isinstance(held, list) and len(told) == len(held):
         return [in_held_digits(each, was) for each, was in zip(told, held, strict=True)]
-    numbers = type(told) in (int, float) and type(held) in (
-        int,
-        float,
-    )  # and no truth value, which is an int as well
-    return held if numbers and as_good_as_same(told, held) else told
+    if _is_number(told) and _is_number(held) and as_good_as_same(told, held):
+        return held
+    return told
+
+
+def _is_number(told: Any) -> bool:
+    return isinstance(told, int | float) and not isinstance(told, bool)
 
 
 def _tells_less(record: Record, held: HeldRecord) -> bool:
